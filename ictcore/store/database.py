@@ -162,7 +162,7 @@ class Store:
     # -- inside -------------------------------------------------------------------------------------------------------
 
     def _connection(self) -> Any:
-        return self.db.connection()
+        return self.db.connection()  # type: ignore[no-untyped-call]
 
     def _cursor(self) -> Any:
         return self._connection().cursor()
@@ -201,7 +201,7 @@ class Store:
         try:
             self.db.close()
         except Exception:  # the connection is broken: forget it
-            self.db._state.reset()
+            self.db._state.reset()  # type: ignore[attr-defined]
 
     def _came_back(self, error: Exception) -> bool:
         """Whether the connection had broken and a fresh one may be tried: only when nothing can have been done yet."""

@@ -50,7 +50,8 @@ def describe(store: Store) -> dict[str, str]:
         )
         return {name: re.sub(r"\s+", " ", sql) for name, sql in found}
     columns = store.rows(
-        "SELECT table_name || '.' || column_name, data_type || ' ' || is_nullable || ' ' || coalesce(column_default, '')"
+        "SELECT table_name || '.' || column_name,"
+        " data_type || ' ' || is_nullable || ' ' || coalesce(column_default, '')"
         " FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'schema_migration'"
     )
     indexes = store.rows(

@@ -1,8 +1,10 @@
 """The first schema."""
 
+from typing import Any
+
 from ictcore.store.models import ALL
 
 
-def up(migrator, db):
+def up(migrator: Any, db: Any) -> None:
     with db.bind_ctx(ALL):
         db.create_tables(ALL)

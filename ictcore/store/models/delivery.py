@@ -29,8 +29,8 @@ class Transmission(Owned):
 class Spool(Table):
     """One attempt. ``lane``: the campaign's id, 0 for single sends: lanes share a service fairly.
 
-    ``waiting_for``: why it has not been sent yet, for people. ``deadline_at``: when a missing report makes it uncertain,
-    or when an uncertain one is given up.
+    ``waiting_for``: why it has not been sent yet, for people. ``deadline_at``: when a missing report makes it
+    uncertain, or when an uncertain one is given up.
     """
 
     id = BigAutoField()
