@@ -1,0 +1,1 @@
+"""The program types for messages: ``sendsms``, ``receivesms``, ``sendemail``, ``receiveemail``."""
