@@ -1,0 +1,254 @@
+"""The one query layer: rows of a table, seen by their owner or by everybody, as dictionaries with the API's names.
+
+SQL text is built once per shape (which columns, which filters, whose rows) and kept: building queries for each request
+would cost more than answering it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from peewee import BigAutoField, BigIntegerField, DoubleField, Field, ForeignKeyField, Model
+
+from ictcore.domain.errors import InvalidInput
+from ictcore.store.database import Store
+
+COUNT_LIMIT = 10_000
+"""Totals are exact up to here; beyond, counting would cost more than the page itself."""
+_LARGEST = 2**63 - 1
+_REALS = frozenset({"amount", "per_second"})
+"""Real columns that are no moments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What part of a list is wanted.
+
+    :ivar sort: ``(field, descending)`` pairs; the row's id is always the last.
+    :ivar filters: field -> text, as in the query string. A text that ends with ``*`` matches a prefix.
+    :ivar exact: count the total whatever it costs.
+    """
+
+    limit: int = 50
+    offset: int = 0
+    sort: tuple[tuple[str, bool], ...] = ()
+    filters: Mapping[str, str] = field(default_factory=dict)
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Rows of one page. ``total`` of all pages; a lower bound when ``more_than_total``."""
+
+    rows: list[dict[str, Any]]
+    total: int
+    more_than_total: bool = False
+
+
+class Rows:
+    """Access to one table.
+
+    :param fields: the API's name -> column, in the order in which they are shown. The first one is the id.
+    :param owner: the column with the owner's user id; ``None``: the table has no owners.
+    :param hidden: API names that are never read (passwords).
+    :param conditions: further filters: name -> SQL condition with one ``?``; wins over a field of that name.
+    :param defaults: filled in on insert.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        model: type[Model],
+        fields: Mapping[str, str],
+        *,
+        owner: str | None = "created_by",
+        hidden: Iterable[str] = (),
+        conditions: Mapping[str, str] | None = None,
+    ) -> None:
+        meta = model._meta  # type: ignore[attr-defined]
+        self.store = store
+        self.table: str = meta.table_name
+        self.fields = dict(fields)
+        self.owner = owner
+        self.hidden = frozenset(hidden)
+        self.shown = tuple(name for name in self.fields if name not in self.hidden)
+        self._columns: dict[str, Field] = {column.column_name: column for column in meta.sorted_fields}
+        self._stamped = "created_at" in self._columns
+        self._touched = "updated_at" in self._columns
+        self.conditions = dict(conditions or {})
+        self._sql: dict[Any, str] = {}
+        columns = ", ".join(self._read(self.fields[name]) for name in self.shown)
+        self._select = f'SELECT {columns} FROM "{self.table}"'  # noqa: S608
+        self._mine = f' AND "{owner}" = ?' if owner else ""
+
+    def _read(self, column: str) -> str:
+        """Moments are shown as whole seconds, as the REST contract has them."""
+        if isinstance(self._columns[column], DoubleField) and column not in _REALS:
+            return f'CAST("{column}" AS BIGINT)'
+        return f'"{column}"'
+
+    # -- one row ------------------------------------------------------------------------------------------------------
+
+    def get(self, row_id: int, owner: int | None) -> dict[str, Any] | None:
+        """The row, or ``None`` when there is none or it belongs to somebody else.
+
+        :param owner: whose rows are seen; ``None``: everybody's.
+        """
+        if owner is None or self.owner is None:
+            row = self.store.row(f'{self._select} WHERE "id" = ?', (row_id,))
+        else:
+            row = self.store.row(f'{self._select} WHERE "id" = ?{self._mine}', (row_id, owner))
+        return None if row is None else dict(zip(self.shown, row, strict=True))
+
+    def exists(self, row_id: int, owner: int | None) -> bool:
+        """Whether the row is there and may be seen."""
+        sql = f'SELECT 1 FROM "{self.table}" WHERE "id" = ?'  # noqa: S608
+        if owner is None or self.owner is None:
+            return self.store.row(sql, (row_id,)) is not None
+        return self.store.row(sql + self._mine, (row_id, owner)) is not None
+
+    def insert(self, values: Mapping[str, Any], owner: int | None, now: float) -> int:
+        """Add a row; its id.
+
+        :param values: API name -> value; names that are no fields are an error of the caller.
+        :raises Conflict: a unique column has that value already.
+        """
+        key = ("insert", *values)
+        sql = self._sql.get(key)
+        if sql is None:
+            columns = [self.fields[name] for name in values]
+            if self.owner:
+                columns.append(self.owner)
+            if self._stamped:
+                columns.append("created_at")
+            names = ", ".join(f'"{column}"' for column in columns)
+            marks = ", ".join("?" * len(columns))
+            sql = f'INSERT INTO "{self.table}" ({names}) VALUES ({marks}) RETURNING "id"'  # noqa: S608
+            self._sql[key] = sql
+        row = list(values.values())
+        if self.owner:
+            row.append(owner)
+        if self._stamped:
+            row.append(now)
+        return int(self.store.value(sql, row))
+
+    def update(self, row_id: int, values: Mapping[str, Any], owner: int | None, now: float) -> bool:
+        """Change the named columns; ``False`` when there is no such row for this owner. No values: no change."""
+        if not values:
+            return self.exists(row_id, owner)
+        scoped = owner is not None and self.owner is not None
+        key = ("update", scoped, *values)
+        sql = self._sql.get(key)
+        if sql is None:
+            columns = [self.fields[name] for name in values] + (["updated_at"] if self._touched else [])
+            sets = ", ".join(f'"{column}" = ?' for column in columns)
+            sql = f'UPDATE "{self.table}" SET {sets} WHERE "id" = ?{self._mine if scoped else ""}'  # noqa: S608
+            self._sql[key] = sql
+        row = list(values.values()) + ([now] if self._touched else []) + [row_id] + ([owner] if scoped else [])
+        return self.store.run(sql, row) > 0
+
+    def delete(self, row_id: int, owner: int | None) -> bool:
+        """Remove the row; ``False`` when there is no such row for this owner."""
+        sql = f'DELETE FROM "{self.table}" WHERE "id" = ?'  # noqa: S608
+        if owner is None or self.owner is None:
+            return self.store.run(sql, (row_id,)) > 0
+        return self.store.run(sql + self._mine, (row_id, owner)) > 0
+
+    # -- lists --------------------------------------------------------------------------------------------------------
+
+    def page(self, page: Page, owner: int | None, *, where: Sequence[tuple[str, Sequence[Any]]] = ()) -> Found:
+        """One page of the rows that ``owner`` sees (``None``: of all).
+
+        :param where: further conditions of the caller: ``(SQL, values)``.
+        :raises InvalidInput: a filter or sort field that does not exist, or a value that cannot be one of its column.
+        """
+        clauses: list[str] = []
+        values: list[Any] = []
+        if owner is not None and self.owner is not None:
+            clauses.append(f'"{self.owner}" = ?')
+            values.append(owner)
+        for sql, given in where:
+            clauses.append(sql)
+            values.extend(given)
+        for name, text in page.filters.items():
+            self._filter(name, text, clauses, values)
+        key = ("page", tuple(clauses), page.sort)
+        sql = self._sql.get(key)
+        if sql is None:
+            sql = self._sql[key] = self._page_sql(clauses, page.sort)
+        found = self.store.rows(sql, [*values, page.limit, page.offset])
+        shown = self.shown
+        rows = [dict(zip(shown, row, strict=True)) for row in found]
+        if len(rows) < page.limit and (rows or not page.offset):
+            return Found(rows, page.offset + len(rows))
+        return Found(rows, *self._count(clauses, values, exact=page.exact))
+
+    def _count(self, clauses: list[str], values: list[Any], *, exact: bool) -> tuple[int, bool]:
+        condition = f" WHERE {' AND '.join(clauses)}" if clauses else ""
+        if exact:
+            return int(self.store.value(f'SELECT count(*) FROM "{self.table}"{condition}', values)), False  # noqa: S608
+        sql = f'SELECT count(*) FROM (SELECT 1 FROM "{self.table}"{condition} LIMIT {COUNT_LIMIT + 1}) AS some'  # noqa: S608
+        total = int(self.store.value(sql, values))
+        return min(total, COUNT_LIMIT), total > COUNT_LIMIT
+
+    def _page_sql(self, clauses: list[str], sort: tuple[tuple[str, bool], ...]) -> str:
+        problems = {name: "cannot be sorted by" for name, _ in sort if name not in self.shown}
+        if problems:
+            raise InvalidInput(fields={"sort": f"there is no field {', '.join(problems)}"})
+        order = [f'"{self.fields[name]}"{" DESC" if descending else ""}' for name, descending in sort]
+        if "id" not in [self.fields[name] for name, _ in sort]:
+            order.append('"id"')
+        condition = f" WHERE {' AND '.join(clauses)}" if clauses else ""
+        return f"{self._select}{condition} ORDER BY {', '.join(order)} LIMIT ? OFFSET ?"
+
+    def _filter(self, name: str, text: str, clauses: list[str], values: list[Any]) -> None:
+        if name in self.conditions:
+            clauses.append(self.conditions[name])
+            values.append(_number(name, text) if self.conditions[name].endswith("= ?)") else _text(name, text))
+            return
+        if name not in self.shown:
+            raise InvalidInput(fields={name: "is not a field that can be searched"})
+        column = self.fields[name]
+        kind = self._columns[column]
+        if isinstance(kind, (BigAutoField, BigIntegerField, ForeignKeyField)):
+            clauses.append(f'"{column}" = ?')
+            values.append(_number(name, text))
+        elif isinstance(kind, DoubleField):
+            clauses.append(f'"{column}" = ?')
+            values.append(_real(name, text))
+        elif text.endswith("*"):
+            prefix = _text(name, text[:-1])
+            if self.store.is_sqlite:
+                clauses.append(f'"{column}" >= ? AND "{column}" < ?')
+                values.extend((prefix, prefix + "\U0010ffff"))
+            else:
+                clauses.append(f'starts_with("{column}", ?)')
+                values.append(prefix)
+        else:
+            clauses.append(f'"{column}" = ?')
+            values.append(_text(name, text))
+
+
+def _text(name: str, text: str) -> str:
+    if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise InvalidInput(fields={name: "must be text without NUL"})
+    return text
+
+
+def _number(name: str, text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise InvalidInput(fields={name: "must be a whole number"}) from None
+    if abs(value) > _LARGEST:
+        raise InvalidInput(fields={name: "is too large"})
+    return value
+
+
+def _real(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InvalidInput(fields={name: "must be a number"}) from None

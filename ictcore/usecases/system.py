@@ -1,0 +1,55 @@
+"""What every use case works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ictcore.domain.clock import Clock, epoch, utc_now
+from ictcore.domain.errors import NotFound
+from ictcore.domain.user import Actor
+from ictcore.plugins import Registry
+from ictcore.spec.settings import Settings
+from ictcore.store.database import Store
+from ictcore.store.nouns import Nouns, nouns
+from ictcore.store.table import Rows
+
+
+@dataclass
+class System:
+    """The parts of the system that use cases need; made once per process."""
+
+    store: Store
+    registry: Registry
+    settings: Settings
+    home: Path
+    clock: Clock = utc_now
+    rows: Nouns = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rows = nouns(self.store)
+
+    def now(self) -> float:
+        """Now as epoch seconds."""
+        return epoch(self.clock())
+
+
+def found(rows: Rows, noun: str, row_id: int, owner: int | None) -> dict[str, Any]:
+    """The row.
+
+    :raises NotFound: there is none, or it belongs to somebody else: the two look the same.
+    """
+    row = rows.get(row_id, owner)
+    if row is None:
+        raise NotFound(f"there is no {noun} {row_id}")
+    return row
+
+
+def require(actor: Actor, permission: str, family: str) -> int | None:
+    """Check ``permission`` and return whose rows of ``family`` the actor sees.
+
+    :raises Forbidden: he does not hold it.
+    """
+    actor.require(permission)
+    return actor.scope(family)
