@@ -50,8 +50,8 @@ def create_app(system: System, authenticate: Authenticate, operations: Iterable[
     return app
 
 
-def _nothing_here(request: falcon.Request, response: falcon.Response, **params: Any) -> None:
-    raise NotFound(f"there is nothing at {request.method} {request.path}")
+def _nothing_here(req: falcon.Request, resp: falcon.Response, **kwargs: Any) -> None:
+    raise NotFound(f"there is nothing at {req.method} {req.path}")
 
 
 def _resource(system: System, authenticate: Authenticate, methods: dict[str, Operation]) -> object:

@@ -50,9 +50,7 @@ def given(body: msgspec.Struct) -> dict[str, Any]:
     return values
 
 
-NULLABLE = frozenset(
-    {"parent_id", "account_id", "campaign_id", "node_id", "country_id", "timezone_id", "email_or_null"}
-)
+NULLABLE = frozenset({"parent_id", "account_id", "campaign_id", "node_id", "country_id", "timezone_id"})
 
 
 def partial(struct: type[msgspec.Struct], name: str) -> type[msgspec.Struct]:

@@ -67,7 +67,7 @@ class Rows:
         hidden: Iterable[str] = (),
         conditions: Mapping[str, str] | None = None,
     ) -> None:
-        meta = model._meta  # type: ignore[attr-defined]
+        meta = model._meta
         self.store = store
         self.table: str = meta.table_name
         self.fields = dict(fields)
@@ -175,10 +175,10 @@ class Rows:
         for name, text in page.filters.items():
             self._filter(name, text, clauses, values)
         key = ("page", tuple(clauses), page.sort)
-        sql = self._sql.get(key)
-        if sql is None:
-            sql = self._sql[key] = self._page_sql(clauses, page.sort)
-        found = self.store.rows(sql, [*values, page.limit, page.offset])
+        statement = self._sql.get(key)
+        if statement is None:
+            statement = self._sql[key] = self._page_sql(clauses, page.sort)
+        found = self.store.rows(statement, [*values, page.limit, page.offset])
         shown = self.shown
         rows = [dict(zip(shown, row, strict=True)) for row in found]
         if len(rows) < page.limit and (rows or not page.offset):
