@@ -95,15 +95,17 @@ _SENT = frozenset({CLAIMED, SUBMITTING, SUBMITTED, UNCERTAIN})
 def apply(state: str, event: AttemptEvent, *, cause: str | None = None) -> Change:
     """What ``event`` changes on an attempt that is in ``state``. Pure; never raises for an odd order.
 
-    :param cause: the cause that the attempt already has; an attempt that failed only because its outcome stayed
-        uncertain is still settled by a late final event.
+    :param cause: the cause that the attempt already has. One that failed only because its outcome stayed uncertain is
+        still settled by a late final event, and one that was merely handed over can still fail.
     """
     if isinstance(event, Delivered):
-        if _settled(state, cause):
+        if state == COMPLETED and cause == causes.HANDED_OVER and event.confirmed:
+            return Change(cause=causes.NORMAL, vendor_code=event.vendor_code or None, results=_info(event.data))
+        if state == COMPLETED or _settled(state, cause):
             return NOTHING
         return Change(
             state=COMPLETED,
-            cause=causes.NORMAL,
+            cause=causes.NORMAL if event.confirmed else causes.HANDED_OVER,
             response=event.vendor_code or None,
             vendor_id=event.vendor_id or None,
             vendor_code=event.vendor_code or None,
@@ -144,7 +146,9 @@ def apply(state: str, event: AttemptEvent, *, cause: str | None = None) -> Chang
 def _settled(state: str, cause: str | None) -> bool:
     if state == QUEUED:
         return True  # this attempt has not been sent: the event is about nothing that we know
-    return state in FINAL and not (state == FAILED and cause == causes.UNCERTAIN)
+    if state == COMPLETED:
+        return cause != causes.HANDED_OVER
+    return state == FAILED and cause != causes.UNCERTAIN
 
 
 def _moved(state: str) -> str | None:

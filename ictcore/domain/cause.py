@@ -7,6 +7,8 @@ from __future__ import annotations
 
 NORMAL = "normal"
 """It went as it should."""
+HANDED_OVER = "handed_over"
+"""The next server took it and no confirmation was asked for; a later bounce can still turn it into a failure."""
 BUSY = "busy"
 """The called side is busy."""
 NO_ANSWER = "no_answer"
@@ -46,7 +48,7 @@ INTERNAL = "internal"
 
 ALL: frozenset[str] = frozenset(
     {
-        NORMAL, BUSY, NO_ANSWER, UNREACHABLE, CONGESTION, TEMPORARY, REJECTED, UNALLOCATED, INVALID_ADDRESS, CONTENT,
+        NORMAL, HANDED_OVER, BUSY, NO_ANSWER, UNREACHABLE, CONGESTION, TEMPORARY, REJECTED, UNALLOCATED, INVALID_ADDRESS, CONTENT,
         EXPIRED, FORBIDDEN, NO_PROVIDER, MISCONFIGURED, PROTOCOL, CANCELLED, UNCERTAIN, PROGRAM, INTERNAL,
     }
 )  # fmt: skip

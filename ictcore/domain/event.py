@@ -74,12 +74,15 @@ class StepDone(AttemptEvent):
 class Delivered(AttemptEvent):
     """The end: it reached its goal.
 
+    :ivar confirmed: the goal itself confirmed it. ``False``: the next server took it and nobody promised to report;
+        the attempt is completed, and a later ``Failed`` (a bounce) still fails it.
     :ivar vendor_id: the far side's own id, or ``""``.
     :ivar amount: seconds, pages or parts, as the service counts; ``None`` when not known.
     :ivar vendor_code: the far side's own word, unchanged.
     :ivar data: what the far side told with it: name -> text; stored as results.
     """
 
+    confirmed: bool = True
     vendor_id: str = ""
     vendor_code: str = ""
     amount: float | None = None
