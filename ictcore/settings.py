@@ -13,6 +13,43 @@ from ictcore.spec.settings import Setting
 
 REDACTED = "********"
 
+HTTP: tuple[Setting, ...] = (
+    Setting("http", "host", str, "127.0.0.1", "Address on which the API listens."),
+    Setting("http", "port", int, 8080, "TCP port on which the API listens.", minimum=0, maximum=65535),
+    Setting("http", "workers", int, 1, "Processes that answer requests.", minimum=1, maximum=256),
+    Setting("http", "threads", int, 8, "Threads in each of these processes.", minimum=1, maximum=256),
+    Setting(
+        "http", "timeout", int, 60, "A worker that does not answer for so long is restarted.", "seconds", minimum=1
+    ),
+    Setting("http", "keepalive", int, 15, "How long an idle connection is kept.", "seconds", minimum=1, maximum=3600),
+    Setting("http", "max_body", int, 20 * 1024 * 1024, "Largest JSON body that is read.", "bytes", minimum=1024),
+    Setting(
+        "http",
+        "trusted_proxies",
+        list,
+        [],
+        "Addresses of reverse proxies whose X-Forwarded-For header is believed; the last entry is the client.",
+    ),
+)
+
+SECURITY: tuple[Setting, ...] = (
+    Setting("security", "issuer", str, "ictcore", "The iss claim of tokens; others are refused."),
+    Setting("security", "token_expiry", int, 12 * 3600, "Life of a token.", "seconds", minimum=60, maximum=366 * 86400),
+    Setting("security", "password_length", int, 8, "Least length of a new password.", "characters", minimum=1),
+    Setting("security", "argon2_time", int, 2, "Argon2id: passes over the memory.", minimum=1, maximum=100),
+    Setting("security", "argon2_memory", int, 19_456, "Argon2id: memory per check.", "KiB", minimum=8, maximum=2**22),
+    Setting("security", "argon2_parallelism", int, 1, "Argon2id: lanes.", minimum=1, maximum=64),
+    Setting("security", "login_failures", int, 10, "Failed logins per user name and window.", minimum=1),
+    Setting("security", "login_failures_address", int, 100, "Failed logins per network address and window.", minimum=1),
+    Setting(
+        "security", "login_window", int, 300, "Length of the window in which failed logins count.", "seconds", minimum=1
+    ),
+    Setting(
+        "security", "basic_cache", int, 60, "How long a Basic login that was right is remembered.", "seconds", minimum=0
+    ),
+    Setting("security", "default_role", str, "user", "Role that a new user gets; empty: none."),
+)
+
 CORE: tuple[Setting, ...] = (
     Setting("core", "home", str, "var", "Folder of the system's state: database, media, keys, logs."),
     Setting("core", "node", str, "local", "Name of this machine as a gateway node."),
@@ -29,6 +66,8 @@ CORE: tuple[Setting, ...] = (
     Setting("database", "durable", bool, True, "SQLite: whether a commit survives a loss of power."),
     Setting("plugins", "blocked", list, [], "Names of distributions whose plugins are not loaded."),
     Setting("plugins", "trace", bool, False, "Log every hook call with its arguments and result."),
+    *HTTP,
+    *SECURITY,
 )
 
 
