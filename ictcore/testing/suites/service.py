@@ -65,12 +65,15 @@ class ServiceSuite:
         try_all()
 
     def _refused_or_harmless(self, service_type: ServiceType, text: str, country: str) -> None:
+        refusal = ""
+        form = ""
         try:
             form = service_type.normalize(text, country)
         except InvalidInput as error:
-            assert error.message
-            assert len(text) < 4 or text not in error.message, "the reason repeats what was refused"
-            return
-        assert form
-        assert not set(form) & set(self.forbidden)
-        assert service_type.normalize(form, country) == form
+            refusal = error.message
+        if form:
+            assert not set(form) & set(self.forbidden)
+            assert service_type.normalize(form, country) == form
+        else:
+            assert refusal, "neither a form nor a reason"
+            assert len(text) < 4 or text not in refusal, "the reason repeats what was refused"
