@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playhouse.migrations import Runner
@@ -22,18 +25,27 @@ def migrate(store: Store) -> list[str]:
 
     :raises StoreUnavailable: the database cannot be used.
     """
-    if store.path is not None:
-        store.path.parent.mkdir(parents=True, exist_ok=True)
-    if not store.is_sqlite:
-        store.row("SELECT pg_advisory_lock(?)", (_LOCK,))
-    try:
+    with _alone(store):
         applied: list[str] = Runner(store.db, str(MIGRATIONS)).up()
-    finally:
-        if not store.is_sqlite:
-            store.row("SELECT pg_advisory_unlock(?)", (_LOCK,))
     for name in applied:
         log.info("applied migration %s", name)
     return applied
+
+
+@contextmanager
+def _alone(store: Store) -> Iterator[None]:
+    """One migrating process at a time."""
+    if store.path is None:
+        store.row("SELECT pg_advisory_lock(?)", (_LOCK,))
+        try:
+            yield
+        finally:
+            store.row("SELECT pg_advisory_unlock(?)", (_LOCK,))
+        return
+    store.path.parent.mkdir(parents=True, exist_ok=True)
+    with store.path.with_name(store.path.name + ".migrating").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def create_from_models(store: Store) -> None:
