@@ -15,7 +15,7 @@ REDACTED = "********"
 
 HTTP: tuple[Setting, ...] = (
     Setting("http", "host", str, "127.0.0.1", "Address on which the API listens."),
-    Setting("http", "port", int, 8080, "TCP port on which the API listens.", minimum=0, maximum=65535),
+    Setting("http", "port", int, 8080, "TCP port on which the API listens.", minimum=1, maximum=65535),
     Setting("http", "workers", int, 1, "Processes that answer requests.", minimum=1, maximum=256),
     Setting("http", "threads", int, 8, "Threads in each of these processes.", minimum=1, maximum=256),
     Setting(
@@ -56,6 +56,9 @@ CORE: tuple[Setting, ...] = (
     Setting("core", "country", str, "", "ISO 3166 code of the country whose national numbers are understood."),
     Setting("core", "log_level", str, "info", "What is logged.", choices=("debug", "info", "warning", "error")),
     Setting(
+        "core", "log_format", str, "text", "How it is logged: lines for people, or JSON.", choices=("text", "json")
+    ),
+    Setting(
         "database",
         "url",
         str,
@@ -66,6 +69,9 @@ CORE: tuple[Setting, ...] = (
     Setting("database", "durable", bool, True, "SQLite: whether a commit survives a loss of power."),
     Setting("plugins", "blocked", list, [], "Names of distributions whose plugins are not loaded."),
     Setting("plugins", "trace", bool, False, "Log every hook call with its arguments and result."),
+    Setting(
+        "media", "largest", int, 20 * 1024 * 1024, "Largest file, or all files of one mail.", "bytes", minimum=1024
+    ),
     *HTTP,
     *SECURITY,
 )
