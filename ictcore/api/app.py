@@ -68,9 +68,11 @@ def _responder(system: System, authenticate: Authenticate, operation: Operation)
     handler = operation.handler
     plain_json = operation.produces == JSON
     needs_actor = operation.auth
+    name = operation.id
 
     def respond(request: falcon.Request, response: falcon.Response, **params: str) -> None:
         actor = None
+        request.env["ictcore.operation"] = name
         if needs_actor:
             header = request.get_header("Authorization") or request.get_header("Authentication")
             actor = authenticate(header, request.remote_addr or "")

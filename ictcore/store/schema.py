@@ -48,6 +48,15 @@ def _alone(store: Store) -> Iterator[None]:
         yield
 
 
+def pending(store: Store) -> list[str]:
+    """Names of the migrations that are still to be applied, in order.
+
+    :raises StoreUnavailable: the database cannot be used, or has never been migrated.
+    """
+    applied = {name for (name,) in store.rows("SELECT name FROM schema_migration")}
+    return sorted(path.stem for path in MIGRATIONS.glob("[0-9]*.py") if path.stem not in applied)
+
+
 def create_from_models(store: Store) -> None:
     """Create all tables as the models describe them, without migrations. For tests that compare the two."""
     with store.db.bind_ctx(ALL):

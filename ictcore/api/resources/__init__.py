@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from ictcore.api.operation import Operation
-from ictcore.api.resources import contacts
+from ictcore.api.resources import authenticate, contacts, health, plugins
 
-OPERATIONS: tuple[Operation, ...] = (*contacts.OPERATIONS,)
+OPERATIONS: tuple[Operation, ...] = (
+    *authenticate.OPERATIONS,
+    *contacts.OPERATIONS,
+    *health.OPERATIONS,
+    *plugins.OPERATIONS,
+)
