@@ -10,7 +10,6 @@ from ictcore_gateway_example.plugin import SETTINGS, ExampleType
 from ictcore.spec import GatewayType, Setting, Trunk
 from ictcore.testing.suites.gateway import GatewaySuite
 
-
 OURS, THEIRS = "our password", "their token"
 
 

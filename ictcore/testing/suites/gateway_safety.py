@@ -27,12 +27,9 @@ from ictcore.spec import (
 )
 from ictcore.testing.fakes import MemorySink, StaticSettings
 from ictcore.testing.far_side import FarSide
-from ictcore.testing.story import ERRORS
+from ictcore.testing.story import ERRORS, check_story, stories
 from ictcore.testing.suites.gateway_base import GatewayBase
 from ictcore.testing.waiting import wait_until
-
-VICTIM_NUMBER = "+15550006666"
-VICTIM_ADDRESS = "victim@evil.example"
 
 HOSTILE: Sequence[str] = (
     "line\nTo: victim@evil.example",
@@ -109,10 +106,11 @@ class SafetySuite(GatewayBase):
         wait_until(lambda: len(far_side.sent()) - before >= len(taken) + 1, self.patience, "all arrived")
         found = far_side.sent()[before:]
         assert len(found) == len(taken) + 1, f"{len(taken) + 1} were taken and {len(found)} arrived: {found!r}"
+        wanted = {attempt.destination for attempt in (*attempts, last)}
         for message in found:
-            assert VICTIM_NUMBER.lstrip("+") not in message.destination, f"a second command: {message!r}"
-            assert VICTIM_ADDRESS not in message.destination, f"a second command: {message!r}"
-        self.check(sink, *attempts, last)
+            assert message.destination in wanted, f"a second command: {message!r}"
+        for attempt in (*attempts, last):
+            check_story(stories(sink.of(attempt.id), [attempt.id])[attempt.id])
         return outcomes
 
     def test_a_hostile_text_is_only_a_text(
@@ -184,7 +182,6 @@ class SafetySuite(GatewayBase):
         )
         @given(texts)
         def try_all(batch: list[str]) -> None:
-            sink.events.clear()
             attempts = [self.attempt_for(trunk, text=text, subject=text) for text in batch]
             self._nothing_else(gateway, sink, far_side, trunk, attempts)
 
