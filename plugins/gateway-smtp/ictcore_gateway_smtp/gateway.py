@@ -14,7 +14,7 @@ from ictcore.spec import (
     Gateway,
     GatewayContext,
     GatewayMisconfigured,
-    GatewayRejected,
+    GatewayThrottled,
     GatewayUnavailable,
     Health,
     NotSubmitted,
@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 PER_CONNECTION: Final = 64
 """Attempts taken per connection, so that a connection never waits for the dispatcher."""
+NOTHING_LEFT: Final = (GatewayUnavailable, GatewayThrottled, GatewayMisconfigured)
+"""After these the dispatcher may submit the same id again."""
 REMEMBERED: Final = 100_000
 """Finished attempts whose ids are kept, so that one that comes again is not sent again."""
 
@@ -45,8 +47,8 @@ class SmtpGateway(Gateway):
         self._settings = context.settings
         self._trunks: dict[int, tuple[Trunk, Pool]] = {}
         self._retired: list[Pool] = []
-        self._open: dict[str, None] = {}
-        self._done: dict[str, None] = {}
+        self._open: dict[str, int] = {}
+        self._done: dict[str, int] = {}
         self._events: list[Event] = []
         self._inbox: list[Attempt] = []
         self._lock = threading.Lock()
@@ -103,8 +105,9 @@ class SmtpGateway(Gateway):
         fresh = []
         with self._lock:
             for attempt in attempts:
-                if attempt.id not in known and attempt.id not in done:
-                    known[attempt.id] = None
+                # The same id with a higher number of tries is the core's own decision to send it again.
+                if attempt.id not in known and done.get(attempt.id, 0) < attempt.tries:
+                    known[attempt.id] = attempt.tries
                     fresh.append(attempt)
             self._inbox += fresh
         self._loop.wake()
@@ -172,9 +175,9 @@ class SmtpGateway(Gateway):
 
     def _report(self, event: Event) -> None:
         attempt_id = event.attempt_id  # type: ignore[union-attr]
-        self._open.pop(attempt_id, None)
-        if not isinstance(event, NotSubmitted) or isinstance(event.error, GatewayRejected):
-            self._done[attempt_id] = None
+        tries = self._open.pop(attempt_id, 0)
+        if not isinstance(event, NotSubmitted) or not isinstance(event.error, NOTHING_LEFT):
+            self._done[attempt_id] = tries
             if len(self._done) > REMEMBERED:
                 del self._done[next(iter(self._done))]
         self._events.append(event)

@@ -88,6 +88,8 @@ class Listener:
         self._stopping = asyncio.Event()
         self._fault = "not started"
         self._taken = 0
+        self._unknown_events = 0
+        self._unknown_events = 0
 
     def start(self) -> None:
         """Start the thread; returns at once. Keeps trying while the port is in use."""
@@ -96,9 +98,12 @@ class Listener:
     def health(self) -> Health:
         """How it is."""
         name = "lmtp" if self.lmtp else "smtp"
-        return Health(
-            f"smtp:{name}-listener", self._fault, {"address": f"{self.host}:{self.port}", "taken": self._taken}
-        )
+        detail = {
+            "address": f"{self.host}:{self.port}",
+            "taken": self._taken,
+            "unknown_events": self._unknown_events,
+        }
+        return Health(f"smtp:{name}-listener", self._fault, detail)
 
     def stop(self, timeout: float) -> None:
         """Close the server and all its connections. What was not answered will be sent again by the mail server."""
@@ -122,6 +127,8 @@ class Listener:
             mine = refusals[position : position + len(events)]
             position += len(events)
             answers.append(next((answer(refusal) for refusal in mine if refusal is not None), TAKEN))
+        self._unknown_events += sum(not events for events in found)
+        self._unknown_events += sum(not events for events in found)
         self._taken += sum(item is TAKEN for item in answers)
         return answers
 

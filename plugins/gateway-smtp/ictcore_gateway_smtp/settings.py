@@ -13,7 +13,7 @@ SETTINGS = (
         str,
         "",
         "Domain whose addresses bounce+ID are delivered to us; messages get such an envelope sender, so that each"
-        " bounce finds its message. Empty: bounces go to the sender's address. A provider's bounce_address wins over it.",
+        " bounce finds its message. Empty: bounces go to the sender's address. A provider's bounce_address goes first.",
     ),
     Setting(SECTION, "listen_port", int, 0, "Port on which mail comes in; 0: none.", minimum=0, maximum=65535),
     Setting(

@@ -58,7 +58,8 @@ class Pool:
         self._addresses: Sequence[Address] = ()
         self._address_at = 0
         self._resolving = False
-        self._due = 0.0
+        self._retry_at = 0.0
+        self._probe_at = 0.0
         self._delay = FIRST_DELAY
         self._most = settings.connections
         self._draining = False
@@ -89,7 +90,7 @@ class Pool:
                         return
             if self.fault is not None and not self.ready:
                 self._return_queue(self.fault)
-        if now >= self._due:
+        if now >= self._retry_at and (self.queue or now >= self._probe_at):
             self._open_more()
 
     def drain(self) -> None:
@@ -136,7 +137,7 @@ class Pool:
 
     def opened(self, connection: Connection) -> None:
         """A connection is ready."""
-        self.fault, self.proven, self._delay, self._due = None, True, FIRST_DELAY, 0.0
+        self.fault, self.proven, self._delay, self._retry_at = None, True, FIRST_DELAY, 0.0
         if self._draining:
             connection.client.quit()
 
@@ -154,8 +155,7 @@ class Pool:
             return
         now = self._loop.now()
         if client.ready and (client.settled or (error is None and not client.nonsense)):
-            if not self.connections:
-                self._due = max(self._due, now if self.queue else now + PROBE_AFTER)
+            self._probe_at = now + PROBE_AFTER
         elif self.ready:
             self._most = max(1, len(self.connections))  # it serves us, but not on so many connections
         else:
@@ -168,7 +168,8 @@ class Pool:
         self._address_at += 1
         if self._address_at >= len(self._addresses):
             self._addresses, self._address_at = (), 0
-            self._due = now + self._delay * random.uniform(0.8, 1.2)
+            self._probe_at = 0.0
+            self._retry_at = now + self._delay * random.uniform(0.8, 1.2)
             self._delay = min(self._delay * 2, LONGEST_DELAY)
             self._return_queue(fault)
         # else: its next address is tried at once
