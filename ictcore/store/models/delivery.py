@@ -29,6 +29,7 @@ class Transmission(Owned):
 class Spool(Table):
     """One attempt. ``lane``: the campaign's id, 0 for single sends: lanes share a service fairly.
 
+    ``worker_id``: the dispatcher that must report on it, ``None`` when nobody holds it.
     ``waiting_for``: why it has not been sent yet, for people. ``deadline_at``: when a missing report makes it
     uncertain, or when an uncertain one is given up.
     """
@@ -87,6 +88,13 @@ index(Transmission, "transmission_owner", "created_by", "id")
 index(Transmission, "transmission_contact", "contact_id")
 index(Transmission, "transmission_campaign", "campaign_id", "id", where="campaign_id IS NOT NULL")
 index(Spool, "spool_due", "service_flag", "lane", "not_before", "id", where="state = 'queued'")
-index(Spool, "spool_held", "worker_id", where="state IN ('claimed', 'submitting')")
+index(Spool, "spool_held", "worker_id", where="worker_id IS NOT NULL")
+index(
+    Spool,
+    "spool_channel",
+    "provider_id",
+    where="service_flag IN (1, 2) AND state IN ('claimed', 'submitting', 'submitted')",
+)
+index(Spool, "spool_waiting", "not_before", where="state = 'queued' AND waiting_for <> ''")
 index(Spool, "spool_deadline", "deadline_at", where="state IN ('submitted', 'uncertain')")
 index(Inbox, "inbox_age", "received_at")
