@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -27,6 +28,7 @@ _NO_NUL = r"^[^\x00]*$"
 
 Id = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 Line = Annotated[str, msgspec.Meta(max_length=LONGEST_LINE, pattern=_ONE_LINE)]
+Link = Annotated[str, msgspec.Meta(max_length=LONGEST_RENDERED_LINE, pattern=_ONE_LINE)]
 Subject = Annotated[str, msgspec.Meta(max_length=LONGEST_SUBJECT, pattern=_ONE_LINE)]
 SmsText = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_SMS, pattern=_NO_NUL)]
 Body = Annotated[str, msgspec.Meta(max_length=LONGEST_BODY, pattern=_NO_NUL)]
@@ -35,6 +37,8 @@ Keyword = Annotated[str, msgspec.Meta(max_length=32, pattern=r"^[^\s\x00]*(?!\n)
 _SENDER = re.compile(r"\+?[0-9]{3,20}|(?=.*[A-Za-z])[A-Za-z0-9 ._&-]{1,11}")
 _BREAKS = re.compile(r"[\r\n\x00]+")
 _WORD = re.compile(r"\S*")
+_ADDRESS = re.compile(r"[^\s@<>\"(),:;\\\[\]]{1,64}@[^\s@<>\"(),:;\\\[\]]{1,255}")
+_URI = re.compile(r"(?:https://|mailto:)[!-;=?-~]{1,1000}", re.IGNORECASE)
 
 
 def one_line(value: str) -> str:
@@ -86,6 +90,28 @@ def rendered_sender(field: str, text: str, compilation: Compilation) -> str:
     result = rendered_line(field, text, compilation).strip()
     if result and not _SENDER.fullmatch(result):
         raise InvalidInput(fields={field: "must be a number, or 1 to 11 letters, digits, spaces and . _ & -"})
+    return result
+
+
+def rendered_address(field: str, text: str, compilation: Compilation) -> str:
+    """As :func:`rendered_line`, for an e-mail address; spaces around it are dropped, ``""`` stays.
+
+    :raises InvalidInput: also when it has not the shape of one; the service, who knows all its rules, sees it later.
+    """
+    result = rendered_line(field, text, compilation).strip()
+    if result and not _ADDRESS.fullmatch(result):
+        raise InvalidInput(fields={field: "must be an e-mail address"})
+    return result
+
+
+def rendered_uri(field: str, text: str, compilation: Compilation) -> str:
+    """As :func:`rendered_line`, for a link; what tokens bring is percent-encoded. ``""`` stays.
+
+    :raises InvalidInput: also when it does not begin with ``https://`` or ``mailto:``.
+    """
+    result = rendered(field, text, compilation, limit=LONGEST_RENDERED_LINE, escape=lambda value: quote(value, safe=""))
+    if result and not _URI.fullmatch(result):
+        raise InvalidInput(fields={field: "must be a link that begins with https:// or mailto:"})
     return result
 
 

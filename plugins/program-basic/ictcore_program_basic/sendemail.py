@@ -8,18 +8,30 @@ from typing import Any
 
 import msgspec
 
-from ictcore.spec import EMAIL, Compilation, InvalidInput, Plan, ProgramType, RouteRequest, single
+from ictcore.spec import EMAIL, Compilation, InvalidInput, Plan, ProgramType, RouteRequest, has_tokens, single
 from ictcore_program_basic.fields import (
     LONGEST_BODY,
     Body,
     Id,
+    Line,
+    Link,
     Subject,
     column,
     line,
     no_nul,
     rendered,
+    rendered_address,
     rendered_line,
+    rendered_uri,
 )
+
+_CHECKS = {
+    "subject": rendered_line,
+    "from": rendered_address,
+    "from_name": rendered_line,
+    "reply_to": rendered_address,
+    "list_unsubscribe": rendered_uri,
+}
 
 
 class SendEmailParameters(msgspec.Struct, kw_only=True, frozen=True):
@@ -29,12 +41,20 @@ class SendEmailParameters(msgspec.Struct, kw_only=True, frozen=True):
     :ivar subject: one line; may hold tokens.
     :ivar body: the HTML text; what its tokens bring is escaped.
     :ivar body_alt: the plain text.
+    :ivar sender: ``from`` in JSON: the address that it comes from, instead of the account's.
+    :ivar from_name: the name beside that address.
+    :ivar reply_to: where answers go.
+    :ivar list_unsubscribe: link that ends the subscription (RFC 2369, RFC 8058): ``https://…`` or ``mailto:…``.
     """
 
     template_id: Id | None = None
     subject: Subject = ""
     body: Body = ""
     body_alt: Body = ""
+    sender: Line = msgspec.field(default="", name="from")
+    from_name: Line = ""
+    reply_to: Line = ""
+    list_unsubscribe: Link = ""
 
     def __post_init__(self) -> None:
         written = {name for name in ("subject", "body", "body_alt") if getattr(self, name)}
@@ -42,7 +62,29 @@ class SendEmailParameters(msgspec.Struct, kw_only=True, frozen=True):
             raise InvalidInput(fields={"template_id": "template_id, or subject, body or body_alt, is required"})
         if self.template_id is not None and written:
             raise InvalidInput(fields=dict.fromkeys(sorted(written), "give it or template_id, not both"))
-        line("subject", self.subject)
+        nothing = Compilation(self)
+        for field, value in self._lines().items():
+            line(field, value)
+            if not has_tokens(value):  # what has some is checked when it is compiled
+                _CHECKS[field](field, value, nothing)
+
+    def _lines(self) -> dict[str, str]:
+        return {
+            "subject": self.subject,
+            "from": self.sender,
+            "from_name": self.from_name,
+            "reply_to": self.reply_to,
+            "list_unsubscribe": self.list_unsubscribe,
+        }
+
+    def headers(self, compilation: Compilation) -> dict[str, str]:
+        """The rendered lines that are set, without the subject.
+
+        :raises InvalidInput: one of them is wrong once its tokens are replaced.
+        """
+        lines = {field: _CHECKS[field](field, value, compilation) for field, value in self._lines().items() if value}
+        lines.pop("subject", None)
+        return {field: value for field, value in lines.items() if value}
 
 
 class SendEmail(ProgramType):
@@ -58,6 +100,7 @@ class SendEmail(ProgramType):
         """One step ``email_send`` with ``subject``, ``text``, ``html`` and ``attachments``.
 
         ``text`` or ``html`` is ``""`` when the mail has none. ``attachments``: ``{name, content_type, digest, size}``.
+        And ``from``, ``from_name``, ``reply_to`` and ``list_unsubscribe``, as far as the program has them.
         """
         given: SendEmailParameters = compilation.parameters
         if given.template_id is None:
@@ -74,6 +117,7 @@ class SendEmail(ProgramType):
                 "text": rendered("body_alt", text, compilation, limit=LONGEST_BODY),
                 "html": rendered("body", html, compilation, limit=LONGEST_BODY, escape=_escape),
                 "attachments": attachments,
+                **given.headers(compilation),
             },
         )
 

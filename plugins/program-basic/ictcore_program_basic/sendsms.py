@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ictcore.spec import SMS, Compilation, InvalidInput, Plan, ProgramType, RouteRequest, single
+from ictcore.spec import SMS, Compilation, InvalidInput, Plan, ProgramType, RouteRequest, has_tokens, single
 from ictcore_program_basic.fields import (
     LONGEST_SMS,
     Id,
@@ -38,6 +38,8 @@ class SendSmsParameters(msgspec.Struct, kw_only=True, frozen=True):
         if self.text_id is not None and self.message is not None:
             raise InvalidInput(fields={"message": "give text_id or message, not both"})
         line("from", self.sender or "")
+        if self.sender and not has_tokens(self.sender):  # what has some is checked when it is compiled
+            rendered_sender("from", self.sender, Compilation(self))
 
 
 class SendSms(ProgramType):

@@ -63,6 +63,15 @@ BAD = [
     pytest.param(
         "sendemail", {"template_id": 1}, {"template_id": {"subject": "a\r\nb"}}, "template_id", id="stored CR LF"
     ),
+    pytest.param("sendemail", {"subject": "x", "from": "[contact:first_name]"}, {}, "from", id="hostile address"),
+    pytest.param("sendemail", {"subject": "x", "reply_to": "[no:token]"}, {}, "reply_to", id="token of nothing"),
+    pytest.param(
+        "sendemail",
+        {"subject": "x", "list_unsubscribe": "[contact:address]"},
+        {},
+        "list_unsubscribe",
+        id="hostile link",
+    ),
     pytest.param("receivesms", {"account_id": 1}, {"account_id": {"phone": None}}, "account_id", id="no number"),
     pytest.param("receiveemail", {"account_id": 1}, {"account_id": {"email": " "}}, "account_id", id="no address"),
     pytest.param("receivesms", {"account_id": 1}, {}, "account_id", id="the account is gone"),
@@ -90,6 +99,28 @@ def test_template_becomes_a_mail_with_escaped_html() -> None:
 def test_a_token_cannot_begin_a_second_header() -> None:
     plan = compiled("sendemail", {"subject": "To [contact:address]"})
     assert plan.first.data["subject"] == "To Street 1 Bcc: eve@example.com"
+
+
+def test_headers_are_rendered_and_empty_ones_left_out() -> None:
+    tokens = {
+        "contact": {"contact_id": "7&x=<>"},
+        "account": {"email": "shop@example.com", "name": "A\nB", "none": None},
+    }
+    value = {
+        "subject": "x",
+        "from": "[account:email]",
+        "from_name": "[account:name]",
+        "reply_to": "[account:none]",
+        "list_unsubscribe": "https://example.com/u?c=[contact:contact_id]",
+    }
+    data = dict(compiled("sendemail", value, tokens=tokens).first.data)
+    for name in ("subject", "text", "html", "attachments"):
+        del data[name]
+    assert data == {
+        "from": "shop@example.com",
+        "from_name": "A B",
+        "list_unsubscribe": "https://example.com/u?c=7%26x%3D%3C%3E",
+    }
 
 
 ROUTES = [

@@ -21,6 +21,17 @@ GOOD = [
     pytest.param("sendemail", {"template_id": 3}, id="stored template"),
     pytest.param("sendemail", {"subject": "Hi", "body": "<p>a</p>", "body_alt": "a\r\nb"}, id="own mail"),
     pytest.param("sendemail", {"subject": "only a subject"}, id="only a subject"),
+    pytest.param(
+        "sendemail",
+        {
+            "template_id": 3,
+            "from": "shop@example.com",
+            "from_name": "The Shop ☎",
+            "reply_to": "[account:email]",
+            "list_unsubscribe": "https://example.com/u?c=[contact:contact_id]",
+        },
+        id="all headers",
+    ),
     pytest.param("receiveemail", {"account_id": 7, "email": "a@b.example"}, id="mails to an address"),
 ]
 
@@ -51,6 +62,14 @@ BAD = [
     pytest.param("sendemail", {"subject": "x" * 256}, "subject", id="subject too long"),
     pytest.param("sendemail", {"subject": "x", "body": "\x00"}, "body", id="NUL in the HTML"),
     pytest.param("sendemail", {"subject": "x", "body_alt": "x" * 1_000_001}, "body_alt", id="body too long"),
+    pytest.param("sendemail", {"subject": "x", "from": "nobody"}, "from", id="sender is no address"),
+    pytest.param("sendemail", {"subject": "x", "from": "a@b.example, c@d.example"}, "from", id="two senders"),
+    pytest.param("sendemail", {"subject": "x", "reply_to": "a@b\n"}, "reply_to", id="LF after the address"),
+    pytest.param("sendemail", {"subject": "x", "from_name": "a\r\nTo: b"}, "from_name", id="CR LF in the name"),
+    pytest.param("sendemail", {"subject": "x", "list_unsubscribe": "http://a.example"}, "list_unsubscribe", id="http"),
+    pytest.param(
+        "sendemail", {"subject": "x", "list_unsubscribe": "https://a> <b"}, "list_unsubscribe", id="two links"
+    ),
     pytest.param("receiveemail", {}, "account_id", id="mails of nobody"),
     pytest.param("receiveemail", {"email": "a@b\x00"}, "email", id="NUL in the address"),
 ]
