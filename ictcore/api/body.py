@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ictcore.api.types import NO_CONTROL, NO_NUL
 from ictcore.domain.errors import InvalidInput
 
 _PATH = re.compile(r" - at `\$?\.?([^`]*)`$")
@@ -63,6 +64,6 @@ def _named(error: Exception, otherwise: str) -> tuple[str, str]:
     text = str(error)
     match = _PATH.search(text)
     reason = _PATH.sub("", text)
-    if "matching regex" in reason:
+    if "matching regex" in reason and any(repr(pattern) in reason for pattern in (NO_CONTROL, NO_NUL)):
         reason = "must not contain control characters"
     return (match[1] if match and match[1] else otherwise), reason[:1].lower() + reason[1:]

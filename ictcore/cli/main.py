@@ -7,6 +7,7 @@ import importlib.util
 import logging
 import os
 import sys
+from typing import Any, NoReturn
 
 import click
 
@@ -46,6 +47,30 @@ class Commands(click.Group):
             command: click.Command = getattr(module, cmd_name.replace("-", "_"))
             return command
         return self._of_plugins(ctx).get(cmd_name)
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        """Run a command and exit: 0 done, 1 failed, 2 called wrongly or with wrong settings."""
+        logs.basic()
+        try:
+            code = super().main(*args, **{"prog_name": "ictcore"} | extra | {"standalone_mode": False})
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except (click.Abort, KeyboardInterrupt):
+            sys.exit(130)
+        except InvalidInput as error:
+            for name, reason in error.fields.items():
+                click.echo(f"ictcore: {name}: {reason}", err=True)
+            if not error.fields:
+                click.echo(f"ictcore: {error.message}", err=True)
+            sys.exit(2)
+        except IctError as error:
+            click.echo(f"ictcore: {error.message}", err=True)
+            sys.exit(1)
+        except BrokenPipeError:  # the reader of our output has gone
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        sys.exit(code if isinstance(code, int) else 0)
 
     def _of_plugins(self, ctx: click.Context) -> dict[str, click.Command]:
         found: dict[str, click.Command] = ctx.meta.get("ictcore.commands", {})
@@ -93,32 +118,6 @@ def _check_set(ctx: click.Context, param: click.Parameter, value: tuple[str, ...
     "--set", "settings", metavar="SECTION.NAME=VALUE", multiple=True, callback=_check_set, help="Override a setting."
 )
 @click.pass_context
-def cli(ctx: click.Context, config: str | None, settings: tuple[str, ...]) -> None:
+def main(ctx: click.Context, config: str | None, settings: tuple[str, ...]) -> None:
     """A unified communications server: voice, fax, SMS and e-mail by one REST API."""
     _options(ctx)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run a command and exit: 0 done, 1 failed, 2 called wrongly or with wrong settings."""
-    logs.basic()
-    try:
-        cli.main(args=arguments, prog_name="ictcore", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
-    except InvalidInput as error:
-        for name, reason in error.fields.items():
-            click.echo(f"ictcore: {name}: {reason}", err=True)
-        if not error.fields:
-            click.echo(f"ictcore: {error.message}", err=True)
-        sys.exit(2)
-    except IctError as error:
-        click.echo(f"ictcore: {error.message}", err=True)
-        sys.exit(1)
-    except BrokenPipeError:  # the reader of our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)

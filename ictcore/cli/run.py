@@ -95,13 +95,13 @@ def _welcome(settings: LoadedSettings, made: Made, sms: bool) -> str:
     login = "admin"
     if made.admin_password:
         lines += ["", f"User admin was made. Its password, shown this once: {made.admin_password}"]
-        login = f"admin:{made.admin_password}"
+        login = f"'admin:{made.admin_password}'"
     elif made.admin:
-        login = "admin:$ICTCORE_ADMIN_PASSWORD"
+        login = '"admin:$ICTCORE_ADMIN_PASSWORD"'
     if sms:
-        send = f"""curl -u "{login}" {url}/send/sms -H 'Content-Type: application/json'"""
+        send = f"curl -u {login} {url}/send/sms -H 'Content-Type: application/json'"
         body = shlex.quote('{"to": "+12025550100", "text": "Hello from ICTCore"}')
         lines += ["", "Send an SMS:", f"  {send} -d {body}"]
-        lines += ["See what became of it:", f"""  curl -u "{login}" {url}/transmissions/TRANSMISSION_ID/status"""]
+        lines += ["See what became of it:", f"  curl -u {login} {url}/transmissions/TRANSMISSION_ID/status"]
     lines += ["", f"State is kept in {settings['core.home']}. Stop with Ctrl-C.", ""]
     return "\n".join(lines)

@@ -56,4 +56,5 @@ def serve(ctx: click.Context, host: str | None, port: int | None) -> None:
     """Serve the REST API, and nothing else."""
     given = options(ctx)
     given.override(http_host=host, http_port=port)
+    _ = given.runtime  # wrong settings are told here, not by gunicorn
     Server(given).run()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from ictcore.api.operation import Operation
-from ictcore.api.resources import authenticate, contacts, health, plugins
+from ictcore.api.resources import authenticate, contacts, health, permissions, plugins, roles, users
 
 OPERATIONS: tuple[Operation, ...] = (
     *authenticate.OPERATIONS,
     *contacts.OPERATIONS,
     *health.OPERATIONS,
+    *permissions.OPERATIONS,
     *plugins.OPERATIONS,
+    *roles.OPERATIONS,
+    *users.OPERATIONS,
 )
