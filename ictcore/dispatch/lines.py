@@ -106,6 +106,7 @@ class Lines:
         self.by_id: dict[int, Line] = {}
         self.by_service: dict[int, list[Line]] = {}
         self.faults: dict[str, str] = {}
+        self._down: set[int] = set()
 
     @property
     def survives(self) -> frozenset[int]:
@@ -136,6 +137,18 @@ class Lines:
         }
         self._rows = rows
         return True
+
+    def gateway_of(self, provider: int) -> str | None:
+        """The name of the gateway that a provider belongs to, ``None`` when it is not here."""
+        line = self.by_id.get(provider)
+        return None if line is None else line.gateway
+
+    def risen(self, now: float) -> bool:
+        """Whether a line has come back since the last call: up and proven, or its pause over."""
+        down = {id for id, line in self.by_id.items() if line.fault or line.failures or line.down_until > now}
+        risen = bool(self._down - down)
+        self._down = down
+        return risen
 
     def health(self, now: float) -> list[Health]:
         """Faults of providers and of provisioning, and of providers that are left alone."""

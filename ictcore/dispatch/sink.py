@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ictcore.domain.event import Event
 from ictcore.spec.sink import Receipt, Refusal
 
-Batch = list[tuple[Receipt, Sequence[Event]]]
+Batches = list[tuple[Receipt, Sequence[Event]]]
 
 
 class QueueSink:
@@ -36,9 +36,9 @@ class QueueSink:
         """How many events wait."""
         return self._put - self._taken
 
-    def drain(self, limit: int) -> Batch:
+    def drain(self, limit: int) -> Batches:
         """Take batches out, about ``limit`` events, at least one batch if any waits."""
-        taken: Batch = []
+        taken: Batches = []
         count = 0
         while self._waiting and count < limit:
             batch = self._waiting.popleft()
@@ -47,7 +47,7 @@ class QueueSink:
         self._taken += count
         return taken
 
-    def restore(self, batches: Batch) -> None:
+    def restore(self, batches: Batches) -> None:
         """Put drained batches back to the front: they could not be committed."""
         self._waiting.extendleft(reversed(batches))
         self._taken -= sum(len(events) for _, events in batches)
@@ -66,7 +66,7 @@ class QueueSink:
         return woken
 
 
-def confirm(batches: Batch, refusals: Sequence[Refusal | None]) -> None:
+def confirm(batches: Batches, refusals: Sequence[Refusal | None]) -> None:
     """Confirm the receipts of batches whose events were committed; ``refusals`` is for all their events in order."""
     at = 0
     for receipt, events in batches:

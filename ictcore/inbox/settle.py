@@ -10,7 +10,6 @@ from ictcore.domain.clock import from_epoch
 from ictcore.domain.errors import NotFound, WrongState
 from ictcore.inbox.accept import Inbox
 from ictcore.store import attempts
-from ictcore.store.attempts import AttemptRow
 from ictcore.store.database import Store
 
 
@@ -54,14 +53,6 @@ def time_out(store: Store, inbox: Inbox, now: float, limit: int = 1000) -> int:
                 ledger.doubt(row, "no report came in time")
         ledger.write(store)
         return len(rows)
-
-
-def doubt(store: Store, inbox: Inbox, rows: list[AttemptRow], reason: str) -> None:
-    """Mark attempts as uncertain inside the caller's transaction."""
-    ledger = inbox.ledger()
-    for row in rows:
-        ledger.doubt(row, reason)
-    ledger.write(store)
 
 
 def _end(state: str, cause: str, reason: str, now: float) -> Change:

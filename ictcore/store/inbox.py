@@ -18,11 +18,3 @@ def keep(store: Store, rows: Sequence[tuple[str, str, str, float]]) -> set[str]:
 def known(store: Store, key: str) -> bool:
     """Whether the event with this key was taken before."""
     return store.row("SELECT 1 FROM inbox WHERE key = ?", (key,)) is not None
-
-
-def purge(store: Store, before: float, limit: int) -> int:
-    """Remove at most ``limit`` events that were taken before a time (epoch seconds). How many."""
-    return store.run(
-        "DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE received_at < ? ORDER BY received_at LIMIT ?)",
-        (before, limit),
-    )

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 class Wakeup:
     """Calls ``wake`` when another process may have queued something; from any thread, and sometimes for nothing.
 
-    :ivar interval: seconds at most between two calls of :meth:`poll`; ``None``: polling is not needed.
+    :ivar interval: seconds at most between two calls of :meth:`poll`.
     """
 
     def __init__(self, store: Store, wake: Callable[[], None]) -> None:
@@ -27,7 +27,7 @@ class Wakeup:
         self._version: int | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self.interval: float | None = 0.02 if store.is_sqlite else None
+        self.interval = 0.02 if store.is_sqlite else 0.25
 
     def start(self) -> None:
         """Begin to listen. On SQLite nothing has to be started."""
