@@ -165,13 +165,14 @@ class Ledger:
             self.good.add(row.provider)
         code = event.vendor_code and clean(event.vendor_code)
         at = event.at.timestamp()
+        cause = causes.NORMAL if event.confirmed else causes.HANDED_OVER
         self._ends.append(
-            (row.id, row.was, COMPLETED, causes.NORMAL, code, code, event.vendor_id and clean(event.vendor_id),
+            (row.id, row.was, COMPLETED, cause, code, code, event.vendor_id and clean(event.vendor_id),
              event.amount, at)
         )  # fmt: skip
         self._settled.append((row.transmission, COMPLETED, code, row.tries, row.started, self._now))
         row.state = COMPLETED
-        row.cause = causes.NORMAL
+        row.cause = cause
         self.completed += 1
 
     def _hear(self, row: AttemptRow, event: NotSubmitted) -> None:
