@@ -10,8 +10,9 @@ from typing import Any
 
 from ictcore.api.app import create_app
 from ictcore.api.auth import Authenticator
+from ictcore.api.openapi import ApiDescription
 from ictcore.api.operation import Operation
-from ictcore.api.resources import OPERATIONS
+from ictcore.api.resources import operations_for
 from ictcore.spec.dialect import Dialect, WsgiApp
 from ictcore.usecases.system import System
 
@@ -47,9 +48,14 @@ class RequestCounter:
             return dict(self._counts)
 
 
-def create(system: System, operations: Iterable[Operation] = OPERATIONS) -> WsgiApp:
-    """The whole WSGI application over ``system``. Call it in the process that serves: after a fork, not before."""
-    core: WsgiApp = create_app(system, system.part(Authenticator), operations)
+def create(system: System, operations: Iterable[Operation] | None = None) -> WsgiApp:
+    """The whole WSGI application over ``system``. Call it in the process that serves: after a fork, not before.
+
+    :param operations: default: all of the core and of the program types that are installed.
+    """
+    table = tuple(operations_for(system.registry) if operations is None else operations)
+    system.part(ApiDescription).operations = table
+    core: WsgiApp = create_app(system, system.part(Authenticator), table)
     app = mount(core, list(system.registry.dialects.values()))
     return surround(app, system.part(RequestCounter), frozenset(system.settings["http.trusted_proxies"]))
 

@@ -6,11 +6,25 @@ from dataclasses import dataclass
 
 from ictcore.store import models
 from ictcore.store.database import Store
-from ictcore.store.table import Rows
+from ictcore.store.table import Condition, Rows, real, text, whole
 
 
 def _same(*names: str) -> dict[str, str]:
     return {name: name for name in names}
+
+
+def _in_program(noun: str) -> Condition:
+    """Programs that refer to a row of ``noun``."""
+    return Condition(
+        f"id IN (SELECT program_id FROM program_resource WHERE resource_type = '{noun}' AND resource_id = ?)",  # noqa: S608
+        whole,
+    )
+
+
+def _party(field: str, *tables: str) -> Condition:
+    """Transmissions whose contact or account has this address."""
+    sides = [f"{table}_id IN (SELECT id FROM {table} WHERE {field} = ?)" for table in tables]  # noqa: S608
+    return Condition(f"({' OR '.join(sides)})", text, len(sides))
 
 
 _STAMPS = {"user_id": "created_by", "date_created": "created_at", "last_updated": "updated_at"}
@@ -44,7 +58,7 @@ def nouns(store: Store) -> Nouns:
             store,
             models.Contact,
             {"contact_id": "id"} | _PERSON | _same("custom1", "custom2", "custom3", "description") | _STAMPS,
-            conditions={"group_id": "id IN (SELECT contact_id FROM contact_link WHERE group_id = ?)"},
+            conditions={"group_id": Condition("id IN (SELECT contact_id FROM contact_link WHERE group_id = ?)", whole)},
         ),
         group=Rows(
             store, models.ContactGroup, {"group_id": "id"} | _same("name", "description", "contact_total") | _STAMPS
@@ -72,7 +86,12 @@ def nouns(store: Store) -> Nouns:
             | _STAMPS,
         ),
         program=Rows(
-            store, models.Program, {"program_id": "id"} | _same("name", "type", "parent_id", "parameters") | _STAMPS
+            store,
+            models.Program,
+            {"program_id": "id"} | _same("name", "type", "parent_id", "parameters") | _STAMPS,
+            conditions={
+                f"{noun}_id": _in_program(noun) for noun in ("account", "text", "template", "document", "recording")
+            },
         ),
         transmission=Rows(
             store,
@@ -81,6 +100,14 @@ def nouns(store: Store) -> Nouns:
             | _same("title", "service_flag", "account_id", "contact_id", "program_id", "origin", "direction", "status")
             | _same("response", "try_allowed", "try_done", "last_run", "campaign_id")
             | _STAMPS,
+            conditions={
+                "phone": _party("phone", "contact", "account"),
+                "email": _party("email", "contact", "account"),
+                "contact_phone": _party("phone", "contact"),
+                "contact_email": _party("email", "contact"),
+                "account_phone": _party("phone", "account"),
+                "account_email": _party("email", "account"),
+            },
         ),
         spool=Rows(
             store,
@@ -90,6 +117,13 @@ def nouns(store: Store) -> Nouns:
             | _same("account_id", "service_flag", "cause", "waiting_for", "tries", "source", "destination")
             | _same("provider_id", "node_id", "vendor_id", "vendor_code", "amount", "not_before")
             | {"call_id": "uuid", "user_id": "created_by"},
+            conditions={
+                "status": Condition(
+                    "CASE WHEN state IN ('completed', 'failed') THEN state ELSE 'initiated' END = ?", text
+                ),
+                "before": Condition("time_spool <= ?", real),
+                "after": Condition("time_spool >= ?", real),
+            },
         ),
         result=Rows(
             store,

@@ -6,8 +6,9 @@ would cost more than answering it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from peewee import BigAutoField, BigIntegerField, DoubleField, Field, ForeignKeyField, Model
@@ -17,7 +18,11 @@ from ictcore.store.database import Store
 
 COUNT_LIMIT = 10_000
 """Totals are exact up to here; beyond, counting would cost more than the page itself."""
+MOST_SORTS = 4
+"""Fields that a list can be sorted by at once."""
 _LARGEST = 2**63 - 1
+_MOST_KEPT = 2000
+"""SQL texts kept per table; clients choose filters and sort fields, so their combinations must not fill the memory."""
 _REALS = frozenset({"amount", "per_second"})
 """Real columns that are no moments."""
 
@@ -47,14 +52,28 @@ class Found:
     more_than_total: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A filter that is more than a comparison of a column.
+
+    :ivar sql: with ``?`` for the value, as often as ``times`` says.
+    :ivar parse: ``(name, text) -> value``; raises InvalidInput.
+    """
+
+    sql: str
+    parse: Callable[[str, str], Any]
+    times: int = 1
+
+
 class Rows:
     """Access to one table.
 
     :param fields: the API's name -> column, in the order in which they are shown. The first one is the id.
     :param owner: the column with the owner's user id; ``None``: the table has no owners.
     :param hidden: API names that are never read (passwords).
-    :param conditions: further filters: name -> SQL condition with one ``?``; wins over a field of that name.
-    :param defaults: filled in on insert.
+    :param conditions: further filters by name; each wins over a field of that name.
+
+    Tables with ``created_at`` can also be searched by ``before`` and ``after`` (epoch seconds).
     """
 
     def __init__(
@@ -65,7 +84,7 @@ class Rows:
         *,
         owner: str | None = "created_by",
         hidden: Iterable[str] = (),
-        conditions: Mapping[str, str] | None = None,
+        conditions: Mapping[str, Condition] | None = None,
     ) -> None:
         meta = model._meta
         self.store = store
@@ -78,15 +97,23 @@ class Rows:
         self._stamped = "created_at" in self._columns
         self._touched = "updated_at" in self._columns
         self.conditions = dict(conditions or {})
+        if self._stamped:
+            self.conditions.setdefault("before", Condition('"created_at" <= ?', real))
+            self.conditions.setdefault("after", Condition('"created_at" >= ?', real))
         self._sql: dict[Any, str] = {}
         columns = ", ".join(self._read(self.fields[name]) for name in self.shown)
         self._select = f'SELECT {columns} FROM "{self.table}"'  # noqa: S608
         self._mine = f' AND "{owner}" = ?' if owner else ""
 
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """Every name that a list can be searched by."""
+        return (*self.shown, *(name for name in self.conditions if name not in self.shown))
+
     def _read(self, column: str) -> str:
-        """Moments are shown as whole seconds, as the REST contract has them."""
+        """Moments are shown as whole seconds, as the REST contract has them: cut, not rounded."""
         if isinstance(self._columns[column], DoubleField) and column not in _REALS:
-            return f'CAST("{column}" AS BIGINT)'
+            return f'CAST("{column}" AS BIGINT)' if self.store.is_sqlite else f'CAST(floor("{column}") AS BIGINT)'
         return f'"{column}"'
 
     # -- one row ------------------------------------------------------------------------------------------------------
@@ -100,6 +127,15 @@ class Rows:
             row = self.store.row(f'{self._select} WHERE "id" = ?', (row_id,))
         else:
             row = self.store.row(f'{self._select} WHERE "id" = ?{self._mine}', (row_id, owner))
+        return None if row is None else dict(zip(self.shown, row, strict=True))
+
+    def lock(self, row_id: int, owner: int | None) -> dict[str, Any] | None:
+        """As :meth:`get`; nobody else can change the row until the caller's transaction ends."""
+        if self.store.is_sqlite:  # the transaction holds the write lock already
+            return self.get(row_id, owner)
+        scoped = owner is not None and self.owner is not None
+        sql = f'{self._select} WHERE "id" = ?{self._mine if scoped else ""} FOR UPDATE'
+        row = self.store.row(sql, (row_id, owner) if scoped else (row_id,))
         return None if row is None else dict(zip(self.shown, row, strict=True))
 
     def exists(self, row_id: int, owner: int | None) -> bool:
@@ -172,11 +208,13 @@ class Rows:
         for sql, given in where:
             clauses.append(sql)
             values.extend(given)
-        for name, text in page.filters.items():
-            self._filter(name, text, clauses, values)
+        if page.filters:
+            self._filters(page.filters, clauses, values)
         key = ("page", tuple(clauses), page.sort)
         statement = self._sql.get(key)
         if statement is None:
+            if len(self._sql) >= _MOST_KEPT:
+                self._sql.clear()
             statement = self._sql[key] = self._page_sql(clauses, page.sort)
         found = self.store.rows(statement, [*values, page.limit, page.offset])
         shown = self.shown
@@ -194,19 +232,32 @@ class Rows:
         return min(total, COUNT_LIMIT), total > COUNT_LIMIT
 
     def _page_sql(self, clauses: list[str], sort: tuple[tuple[str, bool], ...]) -> str:
-        problems = {name: "cannot be sorted by" for name, _ in sort if name not in self.shown}
-        if problems:
-            raise InvalidInput(fields={"sort": f"there is no field {', '.join(problems)}"})
+        unknown = [name for name, _ in sort if name not in self.shown]
+        if unknown:
+            raise InvalidInput(fields={"sort": f"there is no field {', '.join(unknown)[:200]}"})
+        if len(sort) > MOST_SORTS:
+            raise InvalidInput(fields={"sort": f"at most {MOST_SORTS} fields"})
         order = [f'"{self.fields[name]}"{" DESC" if descending else ""}' for name, descending in sort]
         if "id" not in [self.fields[name] for name, _ in sort]:
             order.append('"id"')
         condition = f" WHERE {' AND '.join(clauses)}" if clauses else ""
         return f"{self._select}{condition} ORDER BY {', '.join(order)} LIMIT ? OFFSET ?"
 
-    def _filter(self, name: str, text: str, clauses: list[str], values: list[Any]) -> None:
-        if name in self.conditions:
-            clauses.append(self.conditions[name])
-            values.append(_number(name, text) if self.conditions[name].endswith("= ?)") else _text(name, text))
+    def _filters(self, filters: Mapping[str, str], clauses: list[str], values: list[Any]) -> None:
+        problems: dict[str, str] = {}
+        for name, value in filters.items():
+            try:
+                self._filter(name, value, clauses, values)
+            except InvalidInput as error:
+                problems |= error.fields
+        if problems:
+            raise InvalidInput(fields=problems)
+
+    def _filter(self, name: str, value: str, clauses: list[str], values: list[Any]) -> None:
+        condition = self.conditions.get(name)
+        if condition is not None:
+            clauses.append(condition.sql)
+            values.extend([condition.parse(name, value)] * condition.times)
             return
         if name not in self.shown:
             raise InvalidInput(fields={name: "is not a field that can be searched"})
@@ -214,41 +265,58 @@ class Rows:
         kind = self._columns[column]
         if isinstance(kind, (BigAutoField, BigIntegerField, ForeignKeyField)):
             clauses.append(f'"{column}" = ?')
-            values.append(_number(name, text))
+            values.append(whole(name, value))
         elif isinstance(kind, DoubleField):
-            clauses.append(f'"{column}" = ?')
-            values.append(_real(name, text))
-        elif text.endswith("*"):
-            prefix = _text(name, text[:-1])
-            if self.store.is_sqlite:
-                clauses.append(f'"{column}" >= ? AND "{column}" < ?')
-                values.extend((prefix, prefix + "\U0010ffff"))
-            else:
-                clauses.append(f'starts_with("{column}", ?)')
-                values.append(prefix)
+            clauses.append(f"{self._read(column)} = ?")
+            values.append(real(name, value))
+        elif value.endswith("*"):
+            self._prefix(column, text(name, value[:-1]), clauses, values)
         else:
             clauses.append(f'"{column}" = ?')
-            values.append(_text(name, text))
+            values.append(text(name, value))
+
+    def _prefix(self, column: str, prefix: str, clauses: list[str], values: list[Any]) -> None:
+        if not self.store.is_sqlite:
+            clauses.append(f'starts_with("{column}", ?)')
+            values.append(prefix)
+        elif prefix:
+            clauses.append(f'"{column}" >= ? AND "{column}" < ?')
+            values.extend((prefix, prefix + "\U0010ffff"))
 
 
-def _text(name: str, text: str) -> str:
-    if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+def text(name: str, value: str) -> str:
+    """A filter's text.
+
+    :raises InvalidInput: the database cannot hold it.
+    """
+    if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
         raise InvalidInput(fields={name: "must be text without NUL"})
-    return text
-
-
-def _number(name: str, text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        raise InvalidInput(fields={name: "must be a whole number"}) from None
-    if abs(value) > _LARGEST:
-        raise InvalidInput(fields={name: "is too large"})
     return value
 
 
-def _real(name: str, text: str) -> float:
+def whole(name: str, value: str) -> int:
+    """A filter's number.
+
+    :raises InvalidInput: it is none, or has more than 64 bits.
+    """
     try:
-        return float(text)
+        number = int(value)
+    except ValueError:
+        raise InvalidInput(fields={name: "must be a whole number"}) from None
+    if abs(number) > _LARGEST:
+        raise InvalidInput(fields={name: "is too large"})
+    return number
+
+
+def real(name: str, value: str) -> float:
+    """A filter's real number.
+
+    :raises InvalidInput: it is none, or not finite.
+    """
+    try:
+        number = float(value)
     except ValueError:
         raise InvalidInput(fields={name: "must be a number"}) from None
+    if not isfinite(number):
+        raise InvalidInput(fields={name: "must be a number"})
+    return number

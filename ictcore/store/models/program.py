@@ -67,5 +67,6 @@ class Task(Owned):
 index(Program, "program_owner", "created_by", "id")
 index(ProgramResource, "program_resource_target", "resource_type", "resource_id")
 index(Route, "route_called", "service_flag", "called")
+index(Route, "route_number", "service_flag", "called", "keyword", unique=True, where="called <> ''")
 index(Campaign, "campaign_owner", "created_by", "id")
 index(Task, "task_due", "due_at", where="status = 'pending'")

@@ -1,0 +1,105 @@
+"""Groups of contacts, and who is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ictcore.domain.errors import Conflict, NotFound
+from ictcore.domain.user import Actor
+from ictcore.store.table import Found, Page
+from ictcore.usecases.system import System, found, require
+
+
+def create(system: System, actor: Actor, values: Mapping[str, Any]) -> int:
+    """Add a group of the actor's; its id."""
+    require(actor, "group_create", "group")
+    return system.rows.group.insert(values, actor.user_id, system.now())
+
+
+def page(system: System, actor: Actor, wanted: Page) -> Found:
+    """One page of the groups that the actor sees."""
+    return system.rows.group.page(wanted, require(actor, "group_list", "group"))
+
+
+def get(system: System, actor: Actor, group_id: int) -> dict[str, Any]:
+    """One group.
+
+    :raises NotFound: there is none that the actor sees.
+    """
+    return found(system.rows.group, "group", group_id, require(actor, "group_read", "group"))
+
+
+def update(system: System, actor: Actor, group_id: int, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Change the named fields; the group as it is now.
+
+    :raises NotFound: there is none that the actor sees.
+    """
+    owner = require(actor, "group_update", "group")
+    with system.store.transaction():
+        system.rows.group.update(group_id, values, owner, system.now())
+        return found(system.rows.group, "group", group_id, owner)
+
+
+def delete(system: System, actor: Actor, group_id: int) -> None:
+    """Remove a group; its contacts stay.
+
+    :raises NotFound: there is none that the actor sees.
+    """
+    owner = require(actor, "group_delete", "group")
+    if not system.rows.group.delete(group_id, owner):
+        raise NotFound(f"there is no group {group_id}")
+
+
+def contacts(system: System, actor: Actor, group_id: int, wanted: Page) -> Found:
+    """One page of the contacts of a group.
+
+    :raises NotFound: there is no such group that the actor sees.
+    """
+    owner = require(actor, "group_read", "group")
+    contact_owner = require(actor, "contact_list", "contact")
+    if not system.rows.group.exists(group_id, owner):
+        raise NotFound(f"there is no group {group_id}")
+    member = ("id IN (SELECT contact_id FROM contact_link WHERE group_id = ?)", (group_id,))
+    return system.rows.contact.page(wanted, contact_owner, where=(member,))
+
+
+def link(system: System, actor: Actor, contact_id: int, group_id: int) -> dict[str, Any]:
+    """Put a contact into a group; the contact.
+
+    :raises NotFound: there is no such contact, or no such group, that the actor sees.
+    :raises Conflict: it is in the group already.
+    """
+    actor.require("contact_create", "group_create")
+    with system.store.transaction() as store:
+        contact = _both(system, actor, contact_id, group_id)
+        made = store.run(
+            "INSERT INTO contact_link (group_id, contact_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            (group_id, contact_id),
+        )
+        if not made:
+            raise Conflict(f"contact {contact_id} is in group {group_id} already")
+        store.run("UPDATE contact_group SET contact_total = contact_total + 1 WHERE id = ?", (group_id,))
+    return contact
+
+
+def unlink(system: System, actor: Actor, contact_id: int, group_id: int) -> dict[str, Any]:
+    """Take a contact out of a group; the contact.
+
+    :raises NotFound: there is no such contact or group that the actor sees, or the one is not in the other.
+    """
+    actor.require("contact_delete", "group_delete")
+    with system.store.transaction() as store:
+        contact = _both(system, actor, contact_id, group_id)
+        gone = store.run("DELETE FROM contact_link WHERE group_id = ? AND contact_id = ?", (group_id, contact_id))
+        if not gone:
+            raise NotFound(f"contact {contact_id} is not in group {group_id}")
+        store.run("UPDATE contact_group SET contact_total = contact_total - 1 WHERE id = ?", (group_id,))
+    return contact
+
+
+def _both(system: System, actor: Actor, contact_id: int, group_id: int) -> dict[str, Any]:
+    contact = found(system.rows.contact, "contact", contact_id, actor.scope("contact"))
+    if not system.rows.group.exists(group_id, actor.scope("group")):
+        raise NotFound(f"there is no group {group_id}")
+    return contact
