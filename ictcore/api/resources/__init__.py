@@ -7,6 +7,7 @@ from ictcore.api.operation import Operation
 from ictcore.api.resources import (
     accounts,
     authenticate,
+    contact_csv,
     contacts,
     groups,
     health,
@@ -30,6 +31,7 @@ from ictcore.plugins import Registry
 OPERATIONS: tuple[Operation, ...] = (
     *accounts.OPERATIONS,
     *authenticate.OPERATIONS,
+    *contact_csv.OPERATIONS,
     *contacts.OPERATIONS,
     *groups.OPERATIONS,
     *health.OPERATIONS,
