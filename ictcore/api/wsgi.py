@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ictcore.api.app import create_app
 from ictcore.api.auth import Authenticator
+from ictcore.api.counter import RequestCounter
 from ictcore.api.openapi import ApiDescription
 from ictcore.api.operation import Operation
 from ictcore.api.resources import operations_for
@@ -28,24 +27,6 @@ _API_ONLY = (
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
 _COMPLETE = (*SECURITY_HEADERS, *_API_ONLY)
-
-
-class RequestCounter:
-    """How many requests this process has answered, by operation and status. Made by ``system.part``."""
-
-    def __init__(self, system: System | None = None) -> None:
-        self._counts: Counter[tuple[str, str]] = Counter()
-        self._lock = threading.Lock()
-
-    def add(self, operation: str, status: str) -> None:
-        """Count one answer. ``status``: three digits."""
-        with self._lock:
-            self._counts[operation, status] += 1
-
-    def counts(self) -> dict[tuple[str, str], int]:
-        """``(operation, status)`` -> number."""
-        with self._lock:
-            return dict(self._counts)
 
 
 def create(system: System, operations: Iterable[Operation] | None = None) -> WsgiApp:

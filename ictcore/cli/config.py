@@ -10,7 +10,7 @@ from ictcore.cli.options import options
 @click.command()
 @click.pass_context
 def check_config(ctx: click.Context) -> None:
-    """Check the settings: values that do not fit, and names that nobody reads. Ends with 2, or 1, when there are any."""
+    """Check the settings: values that do not fit (it ends with 2), and names that nobody reads (1)."""
     runtime = options(ctx).runtime  # values that do not fit end it here, each one named
     for name in runtime.settings.unknown:
         click.echo(f"{name}: nobody reads this setting")

@@ -28,6 +28,7 @@ COMMANDS = {
     "print-config": "ictcore.cli.config",
     "user": "ictcore.cli.user",
     "keys": "ictcore.cli.keys",
+    "copy-database": "ictcore.cli.copy_database",
     "version": "ictcore.cli.version",
 }
 """Command -> the module that has it, as a function of the command's name with ``_`` for ``-``."""

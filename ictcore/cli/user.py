@@ -19,7 +19,11 @@ from ictcore.store.identity import Identity
 from ictcore.store.table import Page
 from ictcore.usecases import roles, users
 
-_OPERATOR = Actor(0, "operator", frozenset(FAMILIES))
+
+def _operator(runtime: Runtime) -> Actor:
+    """One who holds every permission that there is."""
+    names = runtime.store.rows("SELECT name FROM permission")
+    return Actor(0, "operator", frozenset(FAMILIES).union(name for (name,) in names))
 
 
 @click.group()
@@ -34,9 +38,9 @@ def list_users(ctx: click.Context) -> None:
     runtime = options(ctx).runtime
     table = Table("id", "username", "name", "e-mail", "active", "roles", box=None, pad_edge=False, header_style="bold")
     offset = 0
-    while rows := users.page(runtime.system, _OPERATOR, Page(limit=500, offset=offset)).rows:
+    while rows := users.page(runtime.system, _operator(runtime), Page(limit=500, offset=offset)).rows:
         for row in rows:
-            held = roles.of_user(runtime.system, _OPERATOR, row["user_id"])
+            held = roles.of_user(runtime.system, _operator(runtime), row["user_id"])
             cells = [
                 str(row["user_id"]), row["username"], f"{row['first_name']} {row['last_name']}".strip(),
                 row["email"] or "", "yes" if row["active"] else "no", ", ".join(role["name"] for role in held),
@@ -63,9 +67,9 @@ def add(
     secret, made_up = _password(password)
     values = {"username": username, "email": email, "first_name": first_name, "last_name": last_name}
     with runtime.store.transaction():
-        user_id = users.create(runtime.system, _OPERATOR, values, secret)
+        user_id = users.create(runtime.system, _operator(runtime), values, secret)
         if admin:
-            roles.assign(runtime.system, _OPERATOR, user_id, _role(runtime, "admin"))
+            roles.assign(runtime.system, _operator(runtime), user_id, _role(runtime, "admin"))
     runtime.close()
     click.echo(f"user {username} has id {user_id}")
     if made_up:
@@ -83,7 +87,7 @@ def password(ctx: click.Context, username: str, password: str | None) -> None:
     if found is None:
         raise NotFound(f"there is no user {username}")
     secret, made_up = _password(password)
-    users.set_password(runtime.system, _OPERATOR, found.user_id, secret)
+    users.set_password(runtime.system, _operator(runtime), found.user_id, secret)
     runtime.close()
     click.echo(f"user {found.username} has a new password")
     if made_up:

@@ -37,7 +37,7 @@ def create(system: System, actor: Actor, values: Mapping[str, Any], password: st
         Identity(store).changed()
         row = _checked(system, values, None)
         user_id = system.rows.user.insert(
-            row | {"password_hash": password_hash, "owner_id": actor.user_id}, actor.user_id, now
+            row | {"password_hash": password_hash, "owner_id": actor.user_id or None}, None, now
         )
         store.run(
             "INSERT INTO user_role (user_id, role_id) SELECT ?, id FROM role WHERE name = ?",

@@ -13,7 +13,7 @@ from ictcore.usecases import permissions
 
 
 class PermissionIn(Struct, kw_only=True):
-    """A permission to be made: small letters, digits, underscores. It grants every name that begins with it and ``_``."""
+    """A permission to be made: small letters, digits, underscores. It grants every name that begins with it."""
 
     name: Annotated[str, Meta(max_length=64, pattern=r"^(?![\s\S]*[^a-z0-9_])[a-z]")]
     description: Prose | UnsetType | None = UNSET
