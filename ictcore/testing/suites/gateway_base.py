@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -32,6 +33,17 @@ from ictcore.testing.story import OUTCOMES, check_story, stories
 from ictcore.testing.waiting import wait_until
 
 _numbers = itertools.count(1)
+
+
+def open_files() -> set[tuple[str, str]]:
+    """Open file descriptors of this process and what they are; without those that only look."""
+    found = set()
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            found.add((number, os.readlink(f"/proc/self/fd/{number}")))
+        except OSError:  # the descriptor of the listing itself
+            continue
+    return found
 
 
 class GatewayBase:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -23,22 +22,11 @@ from ictcore.spec import (
 )
 from ictcore.testing.fakes import MemorySink
 from ictcore.testing.far_side import FarSide
-from ictcore.testing.suites.gateway_base import GatewayBase
+from ictcore.testing.suites.gateway_base import GatewayBase, open_files
 from ictcore.testing.waiting import wait_until
 
 _MAY_HAVE_LEFT = (GatewayUncertain, GatewayProtocolError)
 _NOTHING_LEFT = (GatewayUnavailable, GatewayThrottled)
-
-
-def open_files() -> set[tuple[str, str]]:
-    """Open file descriptors of this process and what they are; without those that only look."""
-    found = set()
-    for number in os.listdir("/proc/self/fd"):
-        try:
-            found.add((number, os.readlink(f"/proc/self/fd/{number}")))
-        except OSError:  # the descriptor of the listing itself
-            continue
-    return found
 
 
 class FaultSuite(GatewayBase):

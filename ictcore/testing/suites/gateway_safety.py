@@ -49,6 +49,7 @@ HOSTILE: Sequence[str] = (
     "\x00",
     "quote\"s and 'apostrophes' and `backticks`",
     '"); system("reboot',
+    '","to":"+15550006666","x":"',
     "back\\slash \\r\\n \\\"",
     "$(reboot) ${PATH} %PATH%",
     "; DROP TABLE spool; --",
@@ -122,7 +123,9 @@ class SafetySuite(GatewayBase):
         if self.service not in (SMS, EMAIL):
             return
         for attempt, text in zip(attempts, HOSTILE, strict=True):
-            if tame(text) and not isinstance(outcomes[attempt.id], NotSubmitted):
+            if tame(text):
+                event = outcomes[attempt.id]
+                assert not isinstance(event, NotSubmitted), f"{text!r} is only a text, and is refused: {event!r}"
                 (message,) = self.got(far_side, attempt)
                 assert self.comparable(message.text) == self.comparable(text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ from ictcore.spec import (
 from ictcore.testing.fakes import MemorySink
 from ictcore.testing.far_side import FarSide
 from ictcore.testing.story import stories
-from ictcore.testing.suites.gateway_base import GatewayBase
+from ictcore.testing.suites.gateway_base import GatewayBase, open_files
 from ictcore.testing.waiting import wait_until
 
 
@@ -46,7 +47,10 @@ class SendingSuite(GatewayBase):
             msgspec.json.schema(each.settings)
 
     def test_creating_does_no_io(self, gateway_type: GatewayType, context: GatewayContext) -> None:
+        threads, files = set(threading.enumerate()), open_files()
         gateway = gateway_type.create(context)
+        assert not set(threading.enumerate()) - threads, "creating a gateway started a thread"
+        assert not open_files() - files, "creating a gateway opened a file"
         assert gateway.room() >= 0
         gateway.stop(1.0)
 
@@ -193,6 +197,20 @@ class SendingSuite(GatewayBase):
         for attempt in attempts:
             self.outcome(sink, attempt)
         self.check(sink, *attempts)
+
+    def test_submitting_does_not_wait_for_the_far_side(
+        self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk
+    ) -> None:
+        self.need(far_side, "stall")
+        far_side.stall()
+        waited = 0
+        for _ in range(3):  # a pause of the whole machine may look like it once, not every time
+            attempt = self.attempt_for(trunk, outcome="stall")
+            gateway.submit([attempt])
+            waited += bool(sink.of(attempt.id))
+            self.outcome(sink, attempt)
+            self.wait_for_room(gateway)
+        assert waited < 3, "submit() came back only when the far side's time was over"
 
     def test_a_stopped_gateway_has_no_room(self, gateway: Gateway) -> None:
         gateway.stop(self.patience)
