@@ -13,6 +13,7 @@ _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\U0010ffff]|=\?|\s\s|\A\s|\s\Z")
 _SPECIAL: Final = re.compile(r"[^A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}")
 _NAME: Final = re.compile(r"[!-9;-~]{1,76}")
+_UNQUOTABLE: Final = re.compile(r'[^ -~]|["\\]')
 _FOLD_AT: Final = 76
 _CHUNK: Final = 45
 """Bytes of UTF-8 in one encoded word: 60 characters of base64, 72 with what stands around them (at most 75)."""
@@ -81,14 +82,16 @@ def mailbox(name: str, address: str) -> str:
 
 
 def parameter(name: str, value: str) -> str:
-    """A MIME parameter, quoted, and for other characters in the form of RFC 2231 beside a plain one for old readers."""
+    """A MIME parameter and what separates it from the one before: quoted, or by RFC 2231 where that is not enough.
+
+    Control characters become ``_``.
+    """
     clean = re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", "_", value)
-    plain = "".join(letter if " " <= letter <= "~" and letter not in '"\\' else "_" for letter in clean)
-    if plain == clean and len(clean) <= 60:
-        return f';\r\n {name}="{plain}"'
+    if len(clean) <= 60 and not _UNQUOTABLE.search(clean):
+        return f';\r\n {name}="{clean}"'
     encoded = quote(clean.encode("utf-8"), safe="")
     if len(encoded) <= 60:
-        return f";\r\n {name}=\"{plain}\";\r\n {name}*=utf-8''{encoded}"
+        return f";\r\n {name}*=utf-8''{encoded}"
     parts = []
     while encoded:
         cut = min(55, len(encoded))

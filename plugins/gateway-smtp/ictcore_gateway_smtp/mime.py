@@ -25,7 +25,7 @@ def text_part(subtype: str, text: str) -> bytes:
     data = text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace")
     if not data.endswith(b"\n"):
         data += b"\n"
-    if data.isascii() and not _UNSAFE.search(data) and _longest(data) <= _LONGEST_LINE:
+    if data.isascii() and not _UNSAFE.search(data) and _longest(data) < _LONGEST_LINE:
         encoding, body = b"7bit", data.replace(b"\n", b"\r\n")
     elif 3 * (len(data) - len(data.translate(None, _NOT_ASCII))) > len(data):
         encoding, body = b"base64", base64_lines(data.replace(b"\n", b"\r\n"))
@@ -47,7 +47,7 @@ def file_head(name: str, kind: str) -> bytes:
     kind = content_type(kind)
     shown = name or "attachment"
     return (
-        f"Content-Type: {kind}{parameter('name', shown)}\r\n"
+        f"Content-Type: {kind}\r\n"
         f"Content-Disposition: attachment{parameter('filename', shown)}\r\n"
         "Content-Transfer-Encoding: base64\r\n\r\n"
     ).encode("ascii")
@@ -77,7 +77,7 @@ def multipart(subtype: str, parts: Sequence[bytes]) -> bytes:
 
 
 def _longest(data: bytes) -> int:
-    return len(data) if len(data) <= _LONGEST_LINE else max(map(len, data.split(b"\n")))
+    return len(data) - 1 if len(data) <= _LONGEST_LINE else max(map(len, data.split(b"\n")))
 
 
 def _quoted_printable(data: bytes) -> bytes:

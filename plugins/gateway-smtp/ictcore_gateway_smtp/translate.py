@@ -86,7 +86,7 @@ _CONTENT_CODES: Final = {550: cause.CONTENT, 552: cause.CONTENT, 554: cause.CONT
 """The same, as the answer to the content."""
 
 _RATE: Final = re.compile(r"rate|too many|throttl|slow down|try again later|limit", re.I)
-_QUEUED: Final = re.compile(r"queued(?: mail for delivery)?(?: as)?[ :=]+<?([\w.@-]+)>?|\bid=([\w-]+)", re.I)
+_QUEUED: Final = re.compile(r"queued as[ :=]+<?([\w.@-]+)>?|\bid=([\w-]+)", re.I)
 
 
 def cause_of_status(status: str) -> str:

@@ -70,7 +70,7 @@ class DovecotServer:
         shutil.chown(folder / "mail", "mail", "mail")
         (folder / "users").write_text("".join(f"{user}:{{PLAIN}}secret::::::\n" for user in self._users))
         (folder / "dovecot.conf").write_text(_CONFIG.format(folder=folder, port=self.port))
-        argv = [program, "-F", "-c", folder / "dovecot.conf"]
+        argv: list[str | Path] = [program, "-F", "-c", folder / "dovecot.conf"]
         self._process = ServerProcess(argv, log=folder / "out", port=self.port)
         self._process.start()
         return self

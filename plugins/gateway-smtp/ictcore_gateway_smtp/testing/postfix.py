@@ -107,7 +107,7 @@ class PostfixServer:
         program = require_program("postfix", "master", [_DAEMONS])
         self._folder = Path(tempfile.mkdtemp(prefix="postfix-"))
         self._write(self._folder)
-        argv = [program, "-c", self._folder / "etc", "-d"]
+        argv: list[str | Path] = [program, "-c", self._folder / "etc", "-d"]
         self._process = ServerProcess(argv, log=self._folder / "out", port=self.port)
         self._process.start()
         return self

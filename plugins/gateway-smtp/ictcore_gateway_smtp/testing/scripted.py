@@ -163,6 +163,7 @@ class _Session:
 
     def __init__(self, server: ScriptedServer, sock: socket.socket) -> None:
         self.server = server
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = sock
         self.file: BinaryIO = sock.makefile("rb")
         self.mail: Mail | None = None

@@ -211,12 +211,10 @@ class Pool:
 
     def _check_times(self, now: float) -> None:
         limits = self.settings
-        idle = 0
         for connection in tuple(self.connections):
             client = connection.client
             if client.idle:
-                idle += 1
-                spare = idle > 1 or len(self.connections) > idle
+                spare = len(self.connections) > 1  # those that say goodbye are gone at once
                 over = client.options.limit and client.taken >= client.options.limit
                 if self._draining or over or (spare and now - connection.active_at > limits.idle_timeout):
                     client.quit()
