@@ -12,7 +12,6 @@ import hashlib
 import hmac
 import os
 import threading
-import time
 from collections import OrderedDict
 
 from ictcore.domain.errors import BadCredentials
@@ -31,6 +30,7 @@ class Authenticator:
     def __init__(self, system: System) -> None:
         self.login = system.part(Login)
         self._version = self.login.identity.version
+        self._now = system.now
         self._known: OrderedDict[str, tuple[int, Session]] = OrderedDict()
         self._secret = os.urandom(32)
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
@@ -52,12 +52,12 @@ class Authenticator:
         header = header.strip()
         key = header if header[1:2] in ("e", "E") else self._mac(header)  # Bearer; anything else may hold a password
         known = self._known.get(key)
-        if known is not None and known[0] == version and known[1].until > time.time():
+        if known is not None and known[0] == version and known[1].until > self._now():
             return known[1]
         # One at a time per header: a client that opens many connections at once shall cost one check of its password.
         with self._locks[hash(key) % _LOCKS]:
             known = self._known.get(key)
-            if known is not None and known[0] == version and known[1].until > time.time():
+            if known is not None and known[0] == version and known[1].until > self._now():
                 return known[1]
             session = self._check(header, address)
             self._known[key] = (version, session)

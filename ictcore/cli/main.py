@@ -23,6 +23,7 @@ COMMANDS = {
     "dispatch": "ictcore.cli.dispatch",
     "scheduler": "ictcore.cli.scheduler",
     "migrate": "ictcore.cli.migrate",
+    "bootstrap": "ictcore.cli.bootstrap",
     "plugins": "ictcore.cli.plugins",
     "check-config": "ictcore.cli.config",
     "print-config": "ictcore.cli.config",

@@ -10,8 +10,8 @@ import sys
 
 import click
 
+from ictcore.cli.bootstrap import prepare
 from ictcore.cli.main import exists
-from ictcore.cli.migrate import prepare
 from ictcore.cli.options import Options, options
 from ictcore.cli.supervisor import Child, Supervisor
 from ictcore.domain.errors import Unavailable
@@ -37,19 +37,23 @@ def run(ctx: click.Context, host: str | None, port: int | None) -> None:
     _check_free(settings)
     for sentence in quarantined(runtime.registry):
         click.echo(f"plugin disabled: {sentence}", err=True)
-    _, made = prepare(runtime)
+    made = prepare(runtime)
     runtime.close()
     supervisor = Supervisor([_child(given, part) for part in _PARTS if exists(part)])
+    told = False
     supervisor.start()
     try:
         ready = supervisor.watch(until=lambda: _is_ready(settings), within=READY_WITHIN)
         if ready:
             click.echo(_welcome(settings, made, "sms" in runtime.registry.services))
             sys.stdout.flush()
+            told = True
             supervisor.watch()
         elif not supervisor.stopping:
             raise Unavailable(f"the system was not ready within {READY_WITHIN:g} seconds; see the messages above")
     finally:
+        if made.admin_password and not told:  # it is nowhere else
+            click.echo(f"User admin was made. Its password, shown this once: {made.admin_password}")
         supervisor.stop()
 
 
@@ -91,7 +95,7 @@ def _reachable(host: str) -> str:
 def _welcome(settings: LoadedSettings, made: Made, sms: bool) -> str:
     host = _reachable(settings["http.host"])
     url = f"http://{f'[{host}]' if ':' in host else host}:{settings['http.port']}"
-    lines = ["", f"ICTCore is ready: {url}   (API: {url}/docs)"]
+    lines = ["", f"ICTCore is ready at {url}", f"Read and try the API at {url}/docs"]
     login = "admin"
     if made.admin_password:
         lines += ["", f"User admin was made. Its password, shown this once: {made.admin_password}"]
@@ -100,7 +104,7 @@ def _welcome(settings: LoadedSettings, made: Made, sms: bool) -> str:
         login = '"admin:$ICTCORE_ADMIN_PASSWORD"'
     if sms:
         send = f"curl -u {login} {url}/send/sms -H 'Content-Type: application/json'"
-        body = shlex.quote('{"to": "+12025550100", "text": "Hello from ICTCore"}')
+        body = shlex.quote('{"to": "+15550100", "text": "Hello from ICTCore"}')
         lines += ["", "Send an SMS:", f"  {send} -d {body}"]
         lines += ["See what became of it:", f"  curl -u {login} {url}/transmissions/TRANSMISSION_ID/status"]
     lines += ["", f"State is kept in {settings['core.home']}. Stop with Ctrl-C.", ""]

@@ -116,7 +116,7 @@ class Login:
 
         :raises BadCredentials: it is not valid, or revoked, or its user is gone or not active.
         """
-        claims = self.tokens.read(token)
+        claims = self.tokens.read(token, self.system.now())
         user = self.identity.by_id(claims.user_id)
         if user is None or not user.active or user.generation != claims.generation:
             raise BadCredentials("the token is no longer valid")

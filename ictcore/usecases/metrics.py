@@ -58,7 +58,7 @@ def read(system: System) -> Sample:
     attempts: dict[tuple[str, str], int] = {}
     for state, condition in _OPEN.items():
         limited = f"SELECT service_flag FROM spool WHERE {condition} LIMIT {COUNT_LIMIT}"  # noqa: S608
-        counted = dict(
+        counted: dict[int, int] = dict(
             store.rows(f"SELECT service_flag, count(*) FROM ({limited}) AS some GROUP BY service_flag")  # noqa: S608
         )
         for flag, name in NAMES.items():

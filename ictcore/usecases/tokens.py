@@ -23,7 +23,14 @@ from ictcore.store.identity import Credentials
 
 ALGORITHM = "HS256"
 _KID = re.compile(r"[0-9a-f]{12}-[0-9a-f]{8}")
-_REQUIRED = ["iss", "iat", "nbf", "exp", "jti", "user_id", "gen"]
+LEEWAY = 5.0
+"""Seconds by which the clocks of two of our machines may differ."""
+_OPTIONS: Any = {
+    "require": ["iss", "iat", "nbf", "exp", "jti", "user_id", "gen"],
+    "verify_exp": False,  # checked here, with the clock of the system
+    "verify_nbf": False,
+    "verify_iat": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +152,7 @@ class Tokens:
         }
         return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": kid})
 
-    def read(self, token: str) -> Claims:
+    def read(self, token: str, now: float) -> Claims:
         """What ``token`` says, after its signature, issuer and times are checked. Revocation is not checked here.
 
         :raises BadCredentials: it is not a token of ours, or no longer or not yet valid.
@@ -154,11 +161,11 @@ class Tokens:
             key = self.keys.get(str(jwt.get_unverified_header(token).get("kid", "")))
             if key is None:
                 raise BadCredentials("the token was signed by a key that is not in use")
-            claims = jwt.decode(
-                token, key, algorithms=[ALGORITHM], issuer=self._issuer, options={"require": _REQUIRED}, leeway=5
-            )
+            claims = jwt.decode(token, key, algorithms=[ALGORITHM], issuer=self._issuer, options=_OPTIONS)
+            if float(claims["exp"]) <= now:
+                raise BadCredentials("the token has expired")
+            if float(claims["nbf"]) > now + LEEWAY:
+                raise BadCredentials("the token is not valid yet")
             return Claims(int(claims["user_id"]), str(claims["jti"]), float(claims["exp"]), float(claims["gen"]))
-        except jwt.ExpiredSignatureError:
-            raise BadCredentials("the token has expired") from None
         except (jwt.PyJWTError, ValueError, TypeError):
             raise BadCredentials("the token is not valid") from None
