@@ -11,6 +11,7 @@ from ictcore.spec import GatewayMisconfigured, GatewayProtocolError, GatewayUnav
 
 _MOST: Final = 8 << 20
 _LINK: Final = re.compile(r"<smsc>(.*?)</smsc>", re.S)
+_BOX: Final = re.compile(r"<box>(.*?)</box>", re.S)
 _VERSION: Final = re.compile(r"version `([^']{1,40})'")
 _STATUS: Final = re.compile(r"<status>([^<]*)</status>")
 
@@ -33,11 +34,17 @@ class LinkState(NamedTuple):
 
 
 class Status(NamedTuple):
-    """What bearerbox says of itself. ``version``: ``""`` when it says none. ``state``: ``running``, ``suspended`` …"""
+    """What bearerbox says of itself.
+
+    :ivar version: ``""`` when it says none.
+    :ivar state: ``running``, ``suspended``, ``isolated``, ``going down`` …
+    :ivar boxes: names of the boxes that are connected, ``(none)`` for one without.
+    """
 
     version: str
     state: str
     links: tuple[LinkState, ...]
+    boxes: tuple[str, ...] = ()
 
 
 class Admin:
@@ -107,6 +114,7 @@ def parse_status(text: str) -> Status:
         version=version[1] if version else "",
         state=state[1].split(",")[0].strip() if state else "",
         links=links,
+        boxes=tuple(_tag(match[1], "id") for match in _BOX.finditer(head)),
     )
 
 

@@ -62,6 +62,7 @@ class BoxTransport:
         self._ending = False
         self._stalled = False
         self._stopping = False
+        self._ended = False
         self._next_beat = 0.0
         self._reference = secrets.randbelow(256)
         self._unknown = 0
@@ -88,7 +89,11 @@ class BoxTransport:
         with self._lock:
             self._waiting.extend(pieces)
             self._under_way += len(messages)
-        self._connection.wake()
+            ended = self._ended
+        if ended:
+            self._give_back(GatewayUnavailable("the gateway has stopped"))
+        else:
+            self._connection.wake()
 
     def _pack(self, message: Message, stamp: bytes, pieces: list[_Piece]) -> None:
         outgoing, sender, receiver, encoded, route, validity = message
@@ -138,7 +143,7 @@ class BoxTransport:
         detail = {
             "under_way": self._under_way,
             "window": self._config.window,
-            "unknown_events": self._unknown + self._reports.unknown,
+            "unknown_events": self._unknown + self._connection.unknown + self._reports.unknown,
             "inbound_waiting_for_parts": len(self._joiner),
         }
         return (Health("kannel bearerbox", fault, detail),)
@@ -362,6 +367,7 @@ class BoxTransport:
     def lost(self, unwritten: int, reason: str) -> None:
         """Nothing is known of what was written; what was not written may be sent another way."""
         with self._lock:
+            self._ended = self._stopping
             self._generation += 1
             self._control.clear()
         self._joiner.clear()

@@ -34,14 +34,16 @@ Hold = Callable[[Report, Peer], bool]
 
 
 class Callbacks:
-    """The requests of smsbox. Lives in the thread of its loop."""
+    """The requests of smsbox. Lives in the thread of its loop.
+
+    :ivar token: the secret of the paths; nothing is taken while it is empty.
+    """
 
     def __init__(
         self,
         loop: Loop,
         host: str,
         port: int,
-        token: str,
         reports: Reports,
         joiner: Joiner,
         names: Names,
@@ -49,8 +51,8 @@ class Callbacks:
     ) -> None:
         self.listener = Listener(loop, host, port, self._request)
         self.unknown = 0
+        self.token = ""
         self._loop = loop
-        self._token = token
         self._reports = reports
         self._joiner = joiner
         self._names = names
@@ -63,11 +65,11 @@ class Callbacks:
 
     def path(self, name: str) -> str:
         """The secret path of ``dlr`` or ``mo``."""
-        return f"/{self._token}/{name}"
+        return f"/{self.token}/{name}"
 
     def _request(self, peer: Peer, request: Request) -> None:
         _, token, name = (*request.path.split("/", 2), "", "")[:3]
-        if not hmac.compare_digest(token.encode(), self._token.encode()):
+        if not self.token or not hmac.compare_digest(token.encode(), self.token.encode()):
             self.unknown += 1
             self._answer(peer, 404, "there is nothing here")
         elif request.method not in ("GET", "POST"):

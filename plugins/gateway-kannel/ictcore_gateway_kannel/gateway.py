@@ -58,13 +58,13 @@ class KannelGateway:
         self._seen = Seen()
         self._reports = Reports(context.home / "parts.journal")
         self._provisioner = Provisioner(self.config)
+        self._token_path = context.home / "callback.token"
         self._sink: Sink | None = None
         self._lock = threading.Lock()
         self._stopped = False
         self._transport: Transport
         if self.config.transport == configuration.HTTP:
-            token = self.config.callback_token or _kept_token(context.home / "callback.token")
-            self._transport = SendsmsTransport(self.config, self._reports, self._seen, self._name, token)
+            self._transport = SendsmsTransport(self.config, self._reports, self._seen, self._name, self._token)
         else:
             self._transport = BoxTransport(self.config, self._reports, self._seen, self._name)
 
@@ -100,6 +100,7 @@ class KannelGateway:
     def start(self, sink: Sink) -> None:
         """Begin to connect and to listen; returns at once."""
         self._sink = sink
+        self._reports.open()
         self._provisioner.start()
         self._transport.start(sink)
 
@@ -175,6 +176,9 @@ class KannelGateway:
         self._transport.stop(timeout)
         self._provisioner.stop()
         self._reports.close()
+
+    def _token(self) -> str:
+        return self.config.callback_token or _kept_token(self._token_path)
 
     def _name(self, smsc: str) -> str:
         return self._names.get(smsc, smsc)

@@ -27,8 +27,6 @@ class PartLedger:
         self._lines: list[str] = []
         self._written = 0
         self._file: int | None = None
-        if path is not None:
-            self._load(path)
 
     def delivered(self, attempt_id: str, part: int, total: int) -> bool:
         """Note that ``part`` was delivered. ``True`` when that makes all ``total``; then the attempt is closed."""
@@ -77,7 +75,14 @@ class PartLedger:
             os.close(self._file)
             self._file = None
 
-    def _load(self, path: Path) -> None:
+    def load(self) -> None:
+        """Read the file, if there is one.
+
+        :raises OSError: it cannot be read, or not be written anew.
+        """
+        path = self._path
+        if path is None:
+            return
         try:
             text = path.read_text("ascii", "replace")
         except FileNotFoundError:

@@ -91,15 +91,15 @@ class Http(Common, kw_only=True, forbid_unknown_fields=True):
 
 EXTRA_KEYS: Final = frozenset(
     {
-        "allowed-prefix", "alt-addr-charset", "connection-timeout", "denied-prefix", "esm-class", "generic-message-sent",
-        "generic-param-account", "generic-param-binfo", "generic-param-coding", "generic-param-deferred",
-        "generic-param-dlr-err", "generic-param-dlr-mask", "generic-param-dlr-mid", "generic-param-dlr-url",
-        "generic-param-flash", "generic-param-from", "generic-param-mclass", "generic-param-mwi",
-        "generic-param-password", "generic-param-service", "generic-param-text", "generic-param-to",
-        "generic-param-udh", "generic-param-username", "generic-param-validity", "generic-status-error",
-        "generic-status-sent", "idle-timeout", "keepalive", "max-error-count", "max-sms-octets", "no-dlr", "no-sender",
-        "preferred-prefix", "priority", "service-type", "unified-prefix", "use-ssl", "validityperiod", "wait-ack",
-        "wait-ack-expire", "window", "alt-dcs", "our-host", "dlr-url",
+        "allowed-prefix", "alt-addr-charset", "alt-dcs", "connection-timeout", "denied-prefix", "dlr-url",
+        "esm-class", "generic-message-sent", "generic-param-account", "generic-param-binfo", "generic-param-coding",
+        "generic-param-deferred", "generic-param-dlr-err", "generic-param-dlr-mask", "generic-param-dlr-mid",
+        "generic-param-dlr-url", "generic-param-flash", "generic-param-from", "generic-param-mclass",
+        "generic-param-mwi", "generic-param-password", "generic-param-service", "generic-param-text",
+        "generic-param-to", "generic-param-udh", "generic-param-username", "generic-param-validity",
+        "generic-status-error", "generic-status-sent", "idle-timeout", "keepalive", "max-error-count",
+        "max-sms-octets", "no-dlr", "no-sender", "our-host", "preferred-prefix", "priority", "service-type",
+        "unified-prefix", "use-ssl", "validityperiod", "wait-ack", "wait-ack-expire", "window",
     }
 )  # fmt: skip
 """Keys of Kannel's ``smsc`` group that ``extra`` may hold. None of them names a file or another link."""

@@ -63,6 +63,13 @@ class Reports:
         self.fault = ""
         self.unknown = 0
 
+    def open(self) -> None:
+        """Read what was written before. A file that cannot be read is a fault, not an error."""
+        try:
+            self._ledger.load()
+        except OSError as error:
+            log.error("parts of long messages cannot be read: %s", error)
+
     def event(
         self, tag: Tag | None, mask: int, text: str, now: datetime, when: int = -1, vendor_id: str = ""
     ) -> Delivered | Failed | Progress | None:

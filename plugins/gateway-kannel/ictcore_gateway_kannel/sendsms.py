@@ -6,7 +6,7 @@ import re
 import secrets
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from time import time
 from urllib.parse import quote
@@ -50,18 +50,19 @@ class SendsmsTransport:
     Long messages are split here and sent as one request for each part: ``max-messages`` of the sendsms user, which cuts
     texts without a word, does not matter, and a surrogate pair is not cut in half.
 
-    :param token: the secret of the callback paths.
+    :param token: gives the secret of the callback paths; called at the start.
     """
 
-    def __init__(self, config: Config, reports: Reports, seen: Seen, names: Names, token: str) -> None:
+    def __init__(self, config: Config, reports: Reports, seen: Seen, names: Names, token: Callable[[], str]) -> None:
         self._config = config
         self._reports = reports
+        self._token = token
         self._seen = seen
         self._sink: Sink | None = None
         self._loop = Loop("kannel-http", self)
         self._joiner = Joiner(config.join_wait)
         self._callbacks = Callbacks(
-            self._loop, config.listen_host, config.listen_port, token, reports, self._joiner, names, self._hold
+            self._loop, config.listen_host, config.listen_port, reports, self._joiner, names, self._hold
         )
         self._pool: Pool[Outgoing] = Pool(
             self._loop, config.host, config.sendsms_port, config.connections, config.timeout, self._done
@@ -82,6 +83,8 @@ class SendsmsTransport:
 
     def start(self, sink: Sink) -> None:
         self._sink = sink
+        self._loop.open()
+        self._callbacks.token = self._token()
         self._callbacks.listener.open()  # so that the port is known before the first message
         self._loop.start()
 
@@ -182,8 +185,7 @@ class SendsmsTransport:
     def stop(self, timeout: float) -> None:
         self._stopping = True
         self._loop.stop(timeout)
-        if not self._ended:
-            self.ended()
+        self._pool.fault = "stopped"
 
     # From the loop's thread
 

@@ -150,7 +150,7 @@ def decode(data: bytes, coding: int, charset: str = "") -> str:
     """The text of an inbound message. Never raises: what cannot be read becomes U+FFFD.
 
     :param coding: 2: the data is UTF-16 big-endian unless ``charset`` says otherwise; else it is in ``charset``, UTF-8
-        when that is empty or unknown. Binary data (1) that is no UTF-8 is read as ISO 8859-1, one character for each octet.
+        when that is empty or unknown. Binary data (1) that is no UTF-8 is read as ISO 8859-1, octet by octet.
     """
     if coding == BINARY:
         try:

@@ -166,12 +166,12 @@ def sendsms_error(status: int, body: str) -> GatewayError | None:
         return GatewayProtocolError("an answer that is none of sendsms", vendor_code=word)
     if "authorization failed" in lower or "authentication" in lower or status == 401:
         return GatewayMisconfigured("sendsms refuses the user, the password or our address", vendor_code=word)
+    if "not routable" in lower:
+        return GatewayRejected("no link takes this message", cause=cause.NO_PROVIDER, vendor_code=word)
     if status == 503 or "temporal" in lower or "temporar" in lower or "try again" in lower:
         return GatewayThrottled("sendsms asks for patience", retry_after=1.0, vendor_code=word)
     if status == 404:
         return GatewayMisconfigured("there is no sendsms at this path", vendor_code=word)
-    if "not routable" in lower:
-        return GatewayRejected("no link takes this message", cause=cause.NO_PROVIDER, vendor_code=word)
     if status in (400, 403):
         if "denied by white" in lower or "black" in lower:
             return GatewayRejected("the number is barred", cause=cause.FORBIDDEN, vendor_code=word)

@@ -63,9 +63,9 @@ class BoxConnection:
         self.fault = "not started"
         self._handler = handler
         self._connect_timeout = connect_timeout
-        self._near, self._far = socket.socketpair()
-        self._near.setblocking(False)
-        self._far.setblocking(False)
+        self._parser = Parser()
+        self._near: socket.socket | None = None
+        self._far: socket.socket | None = None
         self._woken = False
         self._stop_by: float | None = None
         self._hang_up = ""
@@ -80,14 +80,23 @@ class BoxConnection:
     def start(self) -> None:
         """Begin to connect; returns at once."""
         self.fault = "connecting"
+        self._near, self._far = socket.socketpair()
+        self._near.setblocking(False)
+        self._far.setblocking(False)
         self._thread.start()
+
+    @property
+    def unknown(self) -> int:
+        """Frames of the present connection whose type is not known."""
+        return self._parser.unknown
 
     def wake(self) -> None:
         """There may be something to write. Cheap, from any thread."""
-        if not self._woken:
+        near = self._near
+        if near is not None and not self._woken:
             self._woken = True
             with contextlib.suppress(OSError):
-                self._near.send(b"w")
+                near.send(b"w")
 
     def hang_up(self, reason: str) -> None:
         """Close the connection when nothing is under way any more, and connect anew. From its own thread only."""
@@ -97,17 +106,12 @@ class BoxConnection:
         """Let what is under way finish within ``timeout`` seconds, close, end the thread. Calling it twice is safe."""
         if self._stop_by is None:
             self._stop_by = time.monotonic() + timeout
-            with contextlib.suppress(OSError):
-                self._near.send(b"s")
+            if self._near is not None:
+                with contextlib.suppress(OSError):
+                    self._near.send(b"s")
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join(timeout + 5.0)
-        elif self._thread.ident is None:
-            self.fault = "stopped"
-            self._close_pair()
-
-    def _close_pair(self) -> None:
-        self._near.close()
-        self._far.close()
+        self.fault = "stopped"
 
     def _run(self) -> None:
         delay = FIRST_DELAY
@@ -130,9 +134,9 @@ class BoxConnection:
             log.exception("the box connection ended by a fault of our own")
             self._lost("a fault of our own; see the log")
         finally:
-            if self._stop_by is not None:
-                self.fault = "stopped"
-            self._close_pair()
+            for end in (self._near, self._far):
+                assert end is not None
+                end.close()
 
     def _lost(self, reason: str) -> None:
         if self.fault != reason and self._stop_by is None:
@@ -145,6 +149,7 @@ class BoxConnection:
     def _pause(self, seconds: float) -> None:
         """Wait before connecting again; still answer what comes in meanwhile, and notice a stop."""
         until = time.monotonic() + seconds
+        assert self._far is not None
         with selectors.DefaultSelector() as selector:
             selector.register(self._far, selectors.EVENT_READ)
             while self._stop_by is None and (left := until - time.monotonic()) > 0:
@@ -153,6 +158,7 @@ class BoxConnection:
                 self._handler.tick(time.monotonic())
 
     def _drain(self) -> None:
+        assert self._far is not None
         self._woken = False
         with contextlib.suppress(BlockingIOError):
             while len(self._far.recv(4096)) == 4096:
@@ -161,7 +167,8 @@ class BoxConnection:
     def _serve(self, sock: socket.socket) -> str:
         """Read and write until the connection ends; returns why."""
         _tune(sock)
-        parser = Parser()
+        assert self._far is not None
+        self._parser = parser = Parser()
         self._hang_up = ""
         self._left = memoryview(self._handler.opened())
         self.fault = ""

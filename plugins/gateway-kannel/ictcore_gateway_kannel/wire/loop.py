@@ -46,17 +46,24 @@ class Loop:
 
     def __init__(self, name: str, rounds: Rounds) -> None:
         self._rounds = rounds
-        self._selector = selectors.DefaultSelector()
-        self._near, self._far = socket.socketpair()
-        self._near.setblocking(False)
-        self._far.setblocking(False)
-        self._selector.register(self._far, READ, self._drain)
+        self._selector: selectors.BaseSelector
+        self._near: socket.socket | None = None
+        self._far: socket.socket
         self._woken = False
         self._stop_by: float | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
+    def open(self) -> None:
+        """Make ready, so that sockets can be watched; nothing runs yet."""
+        self._selector = selectors.DefaultSelector()
+        near, self._far = socket.socketpair()
+        near.setblocking(False)
+        self._far.setblocking(False)
+        self._selector.register(self._far, READ, self._drain)
+        self._near = near
+
     def start(self) -> None:
-        """Begin."""
+        """Begin; :meth:`open` was called."""
         self._thread.start()
 
     def watch(self, sock: socket.socket, events: int, ready: Ready) -> None:
@@ -75,20 +82,20 @@ class Loop:
 
     def wake(self) -> None:
         """Run a round soon. From any thread."""
-        if not self._woken:
+        near = self._near
+        if near is not None and not self._woken:
             self._woken = True
             with contextlib.suppress(OSError):
-                self._near.send(b"w")
+                near.send(b"w")
 
     def stop(self, timeout: float) -> None:
         """End when nothing is under way, at the latest after ``timeout`` seconds. Calling it twice is safe."""
         if self._stop_by is None:
             self._stop_by = time.monotonic() + timeout
-            with contextlib.suppress(OSError):
-                self._near.send(b"s")
-        if self._thread.ident is None:
-            self._close()
-        elif threading.current_thread() is not self._thread:
+            if self._near is not None:
+                with contextlib.suppress(OSError):
+                    self._near.send(b"s")
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join(timeout + 5.0)
 
     def _drain(self, _: int) -> None:
@@ -116,9 +123,7 @@ class Loop:
         finally:
             with contextlib.suppress(Exception):
                 self._rounds.ended()
-            self._close()
-
-    def _close(self) -> None:
-        self._selector.close()
-        self._near.close()
-        self._far.close()
+            self._selector.close()
+            self._far.close()
+            assert self._near is not None
+            self._near.close()

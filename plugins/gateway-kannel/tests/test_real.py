@@ -1,0 +1,447 @@
+"""Against a real Kannel 1.4.5: bearerbox, smsbox, fakesmsc, and an SMPP server of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from ictcore.spec import (
+    Attempt,
+    Delivered,
+    Event,
+    Failed,
+    GatewayUnavailable,
+    GatewayUncertain,
+    NotSubmitted,
+    Progress,
+    Received,
+    Submitted,
+    Trunk,
+    cause,
+)
+from ictcore.testing import MemorySink, servers, wait_until
+
+from ictcore_gateway_kannel.testing import FakeLink, KannelServer, SmppServer
+from ictcore_gateway_kannel.testing.link import joined
+from ictcore_gateway_kannel.text import concatenation
+
+pytestmark = pytest.mark.real
+
+LONG = ("Ένα μεγάλο μήνυμα: 你好 😀 Привет! " * 10)[:300]
+
+
+def ended(sink: MemorySink, attempt: Attempt) -> Delivered | Failed:
+    """Wait for the final event of an attempt."""
+
+    def final(events: list[Event]) -> bool:
+        return any(isinstance(event, (Delivered, Failed)) and event.attempt_id == attempt.id for event in events)
+
+    sink.wait_for(final)
+    (event,) = (event for event in sink.of(attempt.id) if isinstance(event, (Delivered, Failed)))
+    return event
+
+
+def received(sink: MemorySink, count: int = 1) -> list[Received]:
+    """Wait for inbound messages."""
+
+    def found(events: list[Event]) -> list[Received]:
+        return [event for event in events if isinstance(event, Received)]
+
+    return found(sink.wait_for(lambda events: len(found(events)) >= count))
+
+
+@pytest.fixture
+def link(kannel: KannelServer) -> Iterator[FakeLink]:
+    link = kannel.link()
+    yield link
+    link.stop()
+
+
+@pytest.fixture
+def smpp_trunk(smpp: SmppServer) -> Trunk:
+    return Trunk(
+        id=7,
+        name="carrier",
+        type="smpp",
+        services=frozenset({"sms"}),
+        host="127.0.0.1",
+        port=smpp.port,
+        username=smpp.username,
+        password=smpp.password,
+        settings={"system_type": "VMA", "enquire_link_interval": 5, "reconnect_delay": 1},
+    )
+
+
+@pytest.mark.parametrize("transport", ["box", "http"])
+class TestBothTransports:
+    def test_300_unicode_characters_arrive_as_one_long_message(
+        self,
+        transport: str,
+        kannel: KannelServer,
+        link_trunk: Trunk,
+        start_gateway: Any,
+        make_attempt: Any,
+        memory_sink: MemorySink,
+    ) -> None:
+        program = kannel.fakesmsc()
+        try:
+            assert len(LONG) == 300
+            gateway = start_gateway(kannel.settings(transport), memory_sink, [link_trunk])
+            attempt = make_attempt(LONG)
+            gateway.submit([attempt])
+            event = ended(memory_sink, attempt)
+            assert isinstance(event, Delivered)
+            places = [concatenation(message.udh) for message in wait_until(program.received)]
+            total = len(places)
+            assert total == 5
+            assert [place and (place.total, place.number) for place in places] == [(5, n) for n in range(1, 6)]
+            assert len({place.reference for place in places if place}) == 1
+            assert all(len(message.data) <= 134 for message in program.received())
+            assert joined(program.received()) == [(attempt.destination, LONG)]
+            assert event.amount == total
+            kinds = [type(each) for each in memory_sink.of(attempt.id)]
+            assert kinds == [Submitted, *[Progress] * (total - 1), Delivered]
+        finally:
+            program.stop()
+
+    @pytest.mark.parametrize("text", ["Hello", "Grüße €[x]~", "Привет", "emoji 😀", "a\\b^c|d", "x" * 161])
+    def test_a_text_arrives_and_its_report_completes_it(
+        self,
+        transport: str,
+        text: str,
+        kannel: KannelServer,
+        link: FakeLink,
+        link_trunk: Trunk,
+        start_gateway: Any,
+        make_attempt: Any,
+        memory_sink: MemorySink,
+    ) -> None:
+        gateway = start_gateway(kannel.settings(transport), memory_sink, [link_trunk])
+        attempt = make_attempt(text)
+        gateway.submit([attempt])
+        assert isinstance(ended(memory_sink, attempt), Delivered)
+        wait_until(link.texts)
+        assert link.texts() == [(attempt.destination, text)]
+
+    def test_a_provider_without_reports_is_done_when_kannel_has_it(
+        self,
+        transport: str,
+        kannel: KannelServer,
+        link: FakeLink,
+        start_gateway: Any,
+        make_attempt: Any,
+        memory_sink: MemorySink,
+    ) -> None:
+        trunk = Trunk(id=1, name="fake", type="link", services=frozenset({"sms"}), settings={"reports": False})
+        gateway = start_gateway(kannel.settings(transport), memory_sink, [trunk])
+        attempt = make_attempt()
+        gateway.submit([attempt])
+        event = ended(memory_sink, attempt)
+        assert isinstance(event, Delivered)
+        assert not event.confirmed
+        wait_until(link.texts)
+        assert [type(each) for each in memory_sink.of(attempt.id)] == [Delivered]
+
+    @pytest.mark.parametrize(
+        ("stat", "error", "expected"),
+        [
+            ("REJECTD", "011", cause.REJECTED),
+            ("EXPIRED", "001", cause.EXPIRED),
+            ("UNDELIV", "006", cause.UNREACHABLE),
+            ("DELETED", "000", cause.CANCELLED),
+        ],
+    )
+    def test_a_bad_report_fails_it_and_keeps_the_word(
+        self,
+        transport: str,
+        stat: str,
+        error: str,
+        expected: str,
+        kannel: KannelServer,
+        smpp: SmppServer,
+        smpp_trunk: Trunk,
+        start_gateway: Any,
+        make_attempt: Any,
+        memory_sink: MemorySink,
+    ) -> None:
+        smpp.report_as, smpp.report_error = stat, error
+        gateway = start_gateway(kannel.settings(transport), memory_sink, [smpp_trunk])
+        kannel.wait_for_link("ictcore-7")
+        attempt = make_attempt(trunk=7)
+        gateway.submit([attempt])
+        event = ended(memory_sink, attempt)
+        assert isinstance(event, Failed)
+        assert (event.cause, event.vendor_code) == (expected, f"stat:{stat} err:{error}")
+
+    def test_a_submission_that_the_smsc_refuses_fails_it(
+        self,
+        transport: str,
+        kannel: KannelServer,
+        smpp: SmppServer,
+        smpp_trunk: Trunk,
+        start_gateway: Any,
+        make_attempt: Any,
+        memory_sink: MemorySink,
+    ) -> None:
+        smpp.status = 0x0B
+        gateway = start_gateway(kannel.settings(transport), memory_sink, [smpp_trunk])
+        kannel.wait_for_link("ictcore-7")
+        attempt = make_attempt(trunk=7)
+        gateway.submit([attempt])
+        event = ended(memory_sink, attempt)
+        assert isinstance(event, Failed)
+        assert event.cause == cause.UNALLOCATED
+        assert event.vendor_code.startswith("NACK/0x0000000b/")
+
+    def test_long_texts_survive_smpp(
+        self,
+        transport: str,
+        kannel: KannelServer,
+        smpp: SmppServer,
+        smpp_trunk: Trunk,
+        start_gateway: Any,
+        make_attempt: Any,
+        memory_sink: MemorySink,
+    ) -> None:
+        gateway = start_gateway(kannel.settings(transport), memory_sink, [smpp_trunk])
+        kannel.wait_for_link("ictcore-7")
+        texts = [LONG, "€" * 200, "line\r\nline", "@£$¥èéùìòÇ ÄÖÑÜ§¿äöñüà ΔΦΓΛΩΠΨΣΘΞ" * 6, "\x00 and \x1b[2J"]
+        attempts = [make_attempt(text, 7, destination=f"4479009{number:05d}") for number, text in enumerate(texts)]
+        gateway.submit(attempts)
+        for attempt in attempts:
+            assert isinstance(ended(memory_sink, attempt), Delivered)
+        got = {destination: text for _, destination, text in smpp.texts()}
+        assert got == {attempt.destination: text for attempt, text in zip(attempts, texts, strict=True)}
+
+    def test_a_link_that_bearerbox_lacks_sends_nothing(
+        self,
+        transport: str,
+        kannel: KannelServer,
+        link: FakeLink,
+        link_trunk: Trunk,
+        start_gateway: Any,
+        make_attempt: Any,
+        memory_sink: MemorySink,
+    ) -> None:
+        absent = Trunk(id=2, name="elsewhere", type="link", services=frozenset({"sms"}))
+        gateway = start_gateway(kannel.settings(transport), memory_sink, [link_trunk, absent])
+        wait_until(lambda: any("no link elsewhere" in each.fault for each in gateway.health()))
+        attempt = make_attempt(trunk=2)
+        gateway.submit([attempt])
+        memory_sink.wait_for(lambda events: bool(events))
+        (event,) = memory_sink.of(attempt.id)
+        assert isinstance(event, NotSubmitted)
+        assert isinstance(event.error, GatewayUnavailable)
+
+
+class TestInbound:
+    @pytest.mark.parametrize("transport", ["box", "http"])
+    def test_messages_from_phones(
+        self,
+        transport: str,
+        kannel_at: Callable[..., KannelServer],
+        smpp: SmppServer,
+        smpp_trunk: Trunk,
+        start_gateway: Any,
+        memory_sink: MemorySink,
+    ) -> None:
+        kannel = kannel_at(inbound=transport)
+        start_gateway(kannel.settings(transport), memory_sink, [smpp_trunk])
+        kannel.wait_for_link("ictcore-7")
+        wait_until(lambda: smpp.bound)
+        smpp.send("447900900123", "2020", b"JOIN me at 7")
+        smpp.send("447900900123", "2020", "Привет 😀".encode("utf-16-be"), coding=8)
+        first, second = sorted(received(memory_sink, 2), key=lambda event: event.text)
+        assert (first.called, first.caller, first.text) == ("2020", "447900900123", "JOIN me at 7")
+        assert second.text == "Привет 😀"
+        assert first.provider == second.provider == "carrier"
+        assert first.key != second.key
+        data = LONG.encode("utf-16-be")
+        for number, start in enumerate(range(0, len(data), 133 - 1), 1):
+            total = -(-len(data) // 132)
+            smpp.send("1", "2020", data[start : start + 132], coding=8, udh=bytes((5, 0, 3, 9, total, number)))
+        assert received(memory_sink, 3)[2].text == LONG
+
+    def test_a_message_is_kept_until_we_are_back(
+        self, kannel_at: Callable[..., KannelServer], link_trunk: Trunk, start_gateway: Any, memory_sink: MemorySink
+    ) -> None:
+        kannel = kannel_at(store=True)
+        link = kannel.link()
+        try:
+            gateway = start_gateway(kannel.settings(), memory_sink, [link_trunk])
+            link.send_text("1", "2020", "first")
+            received(memory_sink, 1)
+            gateway.stop(5.0)
+            link.send_text("1", "2020", "while nobody is here")
+            later = MemorySink(hold=True)
+            gateway = start_gateway(kannel.settings(), later, [link_trunk], home="second")
+            (unconfirmed,) = received(later, 1)
+            gateway.stop(5.0)  # as if the process had died before the commit: it was not acknowledged
+            last = MemorySink()
+            start_gateway(kannel.settings(), last, [link_trunk], home="third")
+            (again,) = received(last, 1)
+            assert again.text == unconfirmed.text == "while nobody is here"
+            assert again.key == unconfirmed.key
+        finally:
+            link.stop()
+
+
+class TestRestarts:
+    @pytest.mark.parametrize("transport", ["box", "http"])
+    def test_kannel_killed_and_started_again(
+        self,
+        transport: str,
+        kannel: KannelServer,
+        link: FakeLink,
+        link_trunk: Trunk,
+        start_gateway: Any,
+        make_attempt: Any,
+        memory_sink: MemorySink,
+    ) -> None:
+        gateway = start_gateway({**kannel.settings(transport), "kannel.timeout": 5.0}, memory_sink, [link_trunk])
+        first = make_attempt("before")
+        gateway.submit([first])
+        assert isinstance(ended(memory_sink, first), Delivered)
+        kannel.kill()
+        wait_until(lambda: any(each.fault for each in gateway.health()))
+        lost = make_attempt("meanwhile")
+        gateway.submit([lost])
+        memory_sink.wait_for(lambda events: any(getattr(event, "attempt_id", "") == lost.id for event in events))
+        (event,) = memory_sink.of(lost.id)
+        assert isinstance(event, NotSubmitted)
+        assert isinstance(event.error, (GatewayUnavailable, GatewayUncertain))
+        kannel.start()
+        kannel.wait_for_link()
+        wait_until(gateway.room)
+        wait_until(lambda: not any(each.fault for each in gateway.health()))
+        second = make_attempt("after")
+        gateway.submit([second])
+        assert isinstance(ended(memory_sink, second), Delivered)
+        assert [text for _, text in link.texts()] == ["before", "after"]
+
+    def test_reports_wait_for_us(
+        self,
+        kannel: KannelServer,
+        smpp: SmppServer,
+        smpp_trunk: Trunk,
+        start_gateway: Any,
+        make_attempt: Any,
+        memory_sink: MemorySink,
+    ) -> None:
+        smpp.report_as = ""
+        gateway = start_gateway(kannel.settings(), memory_sink, [smpp_trunk])
+        kannel.wait_for_link("ictcore-7")
+        attempt = make_attempt("x" * 200, 7)
+        gateway.submit([attempt])
+        memory_sink.wait_for(lambda events: any(isinstance(event, Submitted) for event in events))
+        one, two = wait_until(lambda: len(smpp.received()) == 2 and smpp.received())
+        smpp.report(one, "DELIVRD")
+        memory_sink.wait_for(lambda events: any(isinstance(event, Progress) for event in events))
+        gateway.stop(5.0)
+        smpp.report(two, "DELIVRD")
+        later = MemorySink()
+        start_gateway(kannel.settings(), later, [smpp_trunk])  # the same home: it remembers the first part
+        event = ended(later, attempt)
+        assert isinstance(event, Delivered)
+        assert event.amount == 2
+
+
+class TestProviders:
+    def test_links_come_change_and_go(
+        self,
+        kannel: KannelServer,
+        smpp: SmppServer,
+        smpp_trunk: Trunk,
+        start_gateway: Any,
+        make_attempt: Any,
+        memory_sink: MemorySink,
+    ) -> None:
+        values = kannel.settings()
+        gateway = start_gateway(values, memory_sink, [])
+        gateway.provision([smpp_trunk])
+        kannel.wait_for_link("ictcore-7")
+        assert smpp.binds == ["transceiver"]
+        wait_until(lambda: any(h.name == "kannel link carrier" and h.ok for h in gateway.health()))
+        gateway.provision([smpp_trunk])
+        assert smpp.binds == ["transceiver"], "the same provider is not loaded again"
+        two_ways = {**smpp_trunk.settings, "transceiver_mode": False}
+        changed = Trunk(
+            id=7, name="carrier", type="smpp", services=smpp_trunk.services, host="127.0.0.1", port=smpp.port,
+            username=smpp.username, password=smpp.password, settings=two_ways,
+        )  # fmt: skip
+        gateway.provision([changed])
+        wait_until(lambda: sorted(smpp.binds) == ["receiver", "transceiver", "transmitter"], what="both binds")
+        gateway.provision([])
+        wait_until(lambda: all(link.smsc_id != "ictcore-7" for link in kannel.status().links))
+        assert list(kannel.providers.glob("*.conf")) == []
+
+    def test_a_wrong_password_shows_in_health(
+        self, kannel: KannelServer, smpp: SmppServer, start_gateway: Any, memory_sink: MemorySink
+    ) -> None:
+        trunk = Trunk(
+            id=7, name="carrier", type="smpp", services=frozenset({"sms"}), host="127.0.0.1", port=smpp.port,
+            username=smpp.username, password="not this one", settings={"reconnect_delay": 1},
+        )  # fmt: skip
+        gateway = start_gateway(kannel.settings(), memory_sink, [trunk])
+        wait_until(lambda: "refused" in smpp.binds)
+        wait_until(lambda: any(h.name == "kannel link carrier" and h.fault for h in gateway.health()))
+        assert "not this one" not in repr(gateway.health())
+
+    def test_bearerbox_reads_the_files_when_it_starts(
+        self,
+        kannel: KannelServer,
+        smpp: SmppServer,
+        smpp_trunk: Trunk,
+        start_gateway: Any,
+        make_attempt: Any,
+        memory_sink: MemorySink,
+    ) -> None:
+        kannel.stop()
+        gateway = start_gateway(kannel.settings(), memory_sink, [smpp_trunk], room=False)
+        kannel.start()
+        kannel.wait_for_link("ictcore-7")
+        wait_until(gateway.room)
+        attempt = make_attempt(trunk=7)
+        gateway.submit([attempt])
+        assert isinstance(ended(memory_sink, attempt), Delivered)
+
+    @pytest.mark.parametrize("value", ['a"b\\c', "a=b # c", "'; $(x)", "%P {0}"])
+    def test_any_password_comes_through_unchanged(
+        self, value: str, kannel_at: Callable[..., KannelServer], start_gateway: Any, memory_sink: MemorySink
+    ) -> None:
+        server = SmppServer(password=value)
+        try:
+            kannel = kannel_at()
+            trunk = Trunk(
+                id=7, name="carrier", type="smpp", services=frozenset({"sms"}), host="127.0.0.1", port=server.port,
+                username=server.username, password=value,
+            )  # fmt: skip
+            start_gateway(kannel.settings(), memory_sink, [trunk])
+            kannel.wait_for_link("ictcore-7")
+            assert server.binds == ["transceiver"]
+        finally:
+            server.stop()
+
+    def test_an_http_provider_gets_its_messages(
+        self, kannel: KannelServer, smsbox: Any, start_gateway: Any, make_attempt: Any, memory_sink: MemorySink,
+    ) -> None:  # fmt: skip
+        trunk = Trunk(
+            id=8, name="web shop", type="http", services=frozenset({"sms"}), host="127.0.0.1", port=smsbox.port,
+            username="me & you", password="p w=%",
+            settings={
+                "send_url": "http://{host}:{port}/send?u={username}&p={password}&from=%p&to=%P&text=%b",
+                "receive_port": servers.free_port(), "reports": False, "relay_reports": True,
+                "status_success_regex": "^0:",
+            },
+        )  # fmt: skip
+        gateway = start_gateway(kannel.settings(), memory_sink, [trunk])
+        kannel.wait_for_link("ictcore-8")
+        attempt = make_attempt("Grüße & mehr", 8)
+        gateway.submit([attempt])
+        event = ended(memory_sink, attempt)
+        assert isinstance(event, Delivered)
+        (request,) = smsbox.requests
+        assert request.query["u"] == b"me & you"
+        assert request.query["p"] == b"p w=%"
+        assert request.query["text"].decode() == "Grüße & mehr"
