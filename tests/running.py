@@ -75,6 +75,7 @@ class RunningSystem:
 
     def start(self) -> RunningSystem:
         """Start, and wait until it says that it is ready."""
+        self.process.log.unlink(missing_ok=True)
         self.process.start()
         found = re.search(r"curl .*-u '?admin:([^'\s]+)'?", self.printed)
         if found and not self.password:

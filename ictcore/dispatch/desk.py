@@ -64,8 +64,12 @@ class Desk:
         self.doubt = True
 
     def settle(self, accepted: Accepted) -> None:
-        """What committed events say about our own handovers and about the lines."""
+        """What committed events say about our own handovers."""
         self.handed.forget(accepted.ended)
+        self.counters.take(accepted.counts)
+
+    def judge(self, accepted: Accepted) -> None:
+        """What events say about the lines; before the next claim, so that it does not choose the same one again."""
         for provider in accepted.good:
             line = self.lines.by_id.get(provider)
             if line is not None and (line.failures or line.down_until or line.probing):
@@ -73,7 +77,6 @@ class Desk:
         for provider, error in accepted.failures:
             if error.retryable or provider not in accepted.good:
                 self.fail(provider, error)
-        self.counters.take(accepted.counts)
 
     def fail(self, provider: int, error: GatewayError) -> None:
         """A provider has not taken an attempt."""

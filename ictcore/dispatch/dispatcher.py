@@ -44,7 +44,7 @@ class Dispatcher:
     :param committed: called with the events of each committed batch; must not block.
     :param checkpoint: called with the name of each point in an attempt's life; for tests of crashes.
     :ivar sink: where the gateways put their events.
-    :ivar counters: what was done since the start.
+    :ivar counters: what was done since the start; ``upkeep``: the jobs that have their own times (after the start).
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Dispatcher:
             gateway_of=gateway_finder(self._gateways, lines.gateway_of),
             checkpoint=self._checkpoint,
         )
-        self._upkeep = Upkeep(desk, recovery)
+        self.upkeep = Upkeep(desk, recovery)
         self._desk = desk
         for gateway in self._gateways.values():
             gateway.start(self.sink)
@@ -177,7 +177,7 @@ class Dispatcher:
         desk = self._desk
         assert desk is not None, "start() comes first"
         try:
-            self._upkeep.run()
+            self.upkeep.run()
         except LostLease:
             self._rejoin(desk)
         except StoreUnavailable as error:
@@ -226,6 +226,7 @@ class Dispatcher:
                 queue.hand_back(store, worker, desk.handed.ids())
             if events:
                 accepted = self._inbox.apply(events, desk.memory, desk.lines.survives)
+                desk.judge(accepted)
                 self._checkpoint("outcome written")
             if claiming:
                 ledger = self._inbox.ledger(desk.memory)
@@ -245,7 +246,7 @@ class Dispatcher:
         self._checkpoint("submitting")
         if not desk.lease.safe:
             try:  # this process was stopped for a while: is the batch still ours?
-                self._upkeep.publish()
+                self.upkeep.publish()
             except LostLease:
                 self._rejoin(desk)
                 return
@@ -329,7 +330,7 @@ class Dispatcher:
         if self._fault:
             log.warning("the database is back; %d events wait", len(self.sink))
             self._fault = ""
-            self._upkeep.at_once("publish", "recovery")
+            self.upkeep.at_once("publish", "recovery")
         self._away = 0.0
 
     def _rejoin(self, desk: Desk) -> None:

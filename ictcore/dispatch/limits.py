@@ -65,5 +65,5 @@ class Limits:
 
 
 def burst(rate: float) -> float:
-    """How many tokens a bucket holds: a tenth of a second's, and at least one."""
-    return max(1.0, rate / 10.0)
+    """How many tokens a bucket holds: one, and a quarter of a second's, so that looking a little late loses nothing."""
+    return 1.0 + rate / 4.0

@@ -38,6 +38,7 @@ def one_by_one(desk: Desk, events: Sequence[Event]) -> list[Refusal | None]:
             desk.counters.add("broken", 1)
             refusals.append(None)
         else:
+            desk.judge(accepted)
             desk.settle(accepted)
             refusals += accepted.refusals
     return refusals

@@ -227,7 +227,7 @@ class Rows:
         condition = f" WHERE {' AND '.join(clauses)}" if clauses else ""
         if exact:
             return int(self.store.value(f'SELECT count(*) FROM "{self.table}"{condition}', values)), False  # noqa: S608
-        sql = f'SELECT count(*) FROM (SELECT 1 FROM "{self.table}"{condition} LIMIT {COUNT_LIMIT + 1}) AS some'  # noqa: S608
+        sql = f'SELECT count(*) FROM (SELECT 1 FROM "{self.table}"{condition} LIMIT {COUNT_LIMIT + 1}) AS counted'  # noqa: S608
         total = int(self.store.value(sql, values))
         return min(total, COUNT_LIMIT), total > COUNT_LIMIT
 

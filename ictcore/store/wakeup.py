@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import select
+import socket
 import threading
 from collections.abc import Callable
 
@@ -26,12 +28,14 @@ class Wakeup:
         self._wake = wake
         self._version: int | None = None
         self._stop = threading.Event()
+        self._sockets: tuple[socket.socket, socket.socket] | None = None  # closing the first ends the thread's wait
         self._thread: threading.Thread | None = None
         self.interval = 0.02 if store.is_sqlite else 0.25
 
     def start(self) -> None:
         """Begin to listen. On SQLite nothing has to be started."""
         if not self._store.is_sqlite and self._thread is None:
+            self._sockets = socket.socketpair()
             self._thread = threading.Thread(target=self._listen, name="queue-listener", daemon=True)
             self._thread.start()
 
@@ -51,19 +55,25 @@ class Wakeup:
     def stop(self) -> None:
         """Stop listening; leaves no thread. Calling it twice is safe."""
         self._stop.set()
-        if self._thread is not None:
-            self._thread.join(5.0)
+        if self._thread is not None and self._sockets is not None:
+            self._sockets[0].close()
+            self._thread.join(10.0)
+            self._sockets[1].close()
             self._thread = None
 
     def _listen(self) -> None:
+        assert self._sockets is not None
+        stopped = self._sockets[1]
         while not self._stop.is_set():
             try:
                 with psycopg.connect(self._store.url, autocommit=True, connect_timeout=5) as connection:
                     connection.execute(f"LISTEN {CHANNEL}")
                     self._wake()  # what came while nobody listened
                     while not self._stop.is_set():
-                        for _ in connection.notifies(timeout=0.5, stop_after=1):
+                        select.select([connection.fileno(), stopped.fileno()], [], [], 60.0)
+                        if not self._stop.is_set() and any(True for _ in connection.notifies(timeout=0)):
                             self._wake()
-            except psycopg.Error as error:
-                log.info("not listening for new work (%s); the queue is polled", type(error).__name__)
-                self._stop.wait(1.0)
+            except (psycopg.Error, OSError) as error:
+                if not self._stop.is_set():
+                    log.info("not listening for new work (%s); the queue is polled", type(error).__name__)
+                    self._stop.wait(1.0)

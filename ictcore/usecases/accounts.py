@@ -59,7 +59,7 @@ def update(system: System, actor: Actor, account_id: int, values: Mapping[str, A
         if row is None:
             raise NotFound(f"there is no account {account_id}")
         changes = {name: value for name, value in values.items() if name != "type"}
-        if values.get("type") not in (None, "", row["type"]):
+        if values.get("type") not in (None, row["type"]):
             raise InvalidInput(fields={"type": "cannot be changed"})
         if "settings" in values:
             changes["settings"] = _text({**msgspec.json.decode(row["settings"]), **(values["settings"] or {})})

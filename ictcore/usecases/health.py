@@ -86,7 +86,7 @@ def _dispatchers(system: System) -> list[Entry]:
     for flag, name in NAMES.items():
         due = system.store.row(
             "SELECT 1 FROM"  # a look at some of them is enough, and costs the same however many there are
-            " (SELECT not_before FROM spool WHERE state = 'queued' AND service_flag = ? LIMIT 10000) AS some"
+            " (SELECT not_before FROM spool WHERE state = 'queued' AND service_flag = ? LIMIT 10000) AS counted"
             " WHERE not_before <= ? LIMIT 1",
             (flag, now),
         )

@@ -59,7 +59,7 @@ def read(system: System) -> Sample:
     for state, condition in _OPEN.items():
         limited = f"SELECT service_flag FROM spool WHERE {condition} LIMIT {COUNT_LIMIT}"  # noqa: S608
         counted: dict[int, int] = dict(
-            store.rows(f"SELECT service_flag, count(*) FROM ({limited}) AS some GROUP BY service_flag")  # noqa: S608
+            store.rows(f"SELECT service_flag, count(*) FROM ({limited}) AS counted GROUP BY service_flag")  # noqa: S608
         )
         for flag, name in NAMES.items():
             attempts[state, name] = int(counted.get(flag, 0))
@@ -67,7 +67,7 @@ def read(system: System) -> Sample:
     for flag, name in NAMES.items():
         due = store.value(
             "SELECT min(not_before) FROM"  # noqa: S608
-            f" (SELECT not_before FROM spool WHERE state = 'queued' AND service_flag = ? LIMIT {COUNT_LIMIT}) AS some"
+            f" (SELECT not_before FROM spool WHERE state = 'queued' AND service_flag = ? LIMIT {COUNT_LIMIT}) AS counted"
             " WHERE not_before <= ?",
             (flag, now),
         )

@@ -94,7 +94,7 @@ def update(system: System, actor: Actor, program_id: int, values: Mapping[str, A
         kind = system.registry.programs.get(row["type"])
         if kind is None:
             raise NotSupported(f"no installed plugin has the program type {row['type']}")
-        if values.get("type") not in (None, "", kind.name):
+        if values.get("type") not in (None, kind.name):
             raise InvalidInput(fields={"type": "cannot be changed"})
         merged = _own(kind, {**msgspec.json.decode(row["parameters"]), **values})
         parameters = convert(merged, kind.parameters)

@@ -63,7 +63,7 @@ def update(system: System, actor: Actor, provider_id: int, values: Mapping[str, 
         old = system.rows.provider.lock(provider_id, None)
         if old is None:
             raise NotFound(f"there is no provider {provider_id}")
-        if values.get("type") not in (None, "", old["type"]):
+        if values.get("type") not in (None, old["type"]):
             raise InvalidInput(fields={"type": "cannot be changed"})
         secret = system.store.value("SELECT password FROM provider WHERE id = ?", (provider_id,))
         old |= {"settings": msgspec.json.decode(old["settings"]), "password": secret}

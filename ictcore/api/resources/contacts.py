@@ -81,7 +81,7 @@ OPERATIONS = (
     Operation("contacts.create", "POST", "/contacts", _create, "Create a contact", ("contact_create",), body=ContactIn,
               answer=ContactId),
     Operation("contacts.list", "GET", "/contacts", _list, "Get all contacts", ("contact_list",), answer=list[Contact],
-              query=PAGING, filters=(*Contact.__struct_fields__, "group_id")),
+              query=PAGING, filters=(*Contact.__struct_fields__, "group_id", "before", "after")),
     Operation("contacts.get", "GET", "/contacts/{contact_id}", _get, "View a contact", ("contact_read",),
               answer=Contact, errors=_MISSING),
     Operation("contacts.update", "PUT", "/contacts/{contact_id}", _update, "Change a contact", ("contact_update",),

@@ -1,0 +1,1 @@
+"""The suites: subclass one in a plugin's tests and give its fixtures."""

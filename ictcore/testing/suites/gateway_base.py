@@ -177,8 +177,12 @@ class GatewayBase:
 
     def need_verb(self, gateway_type: GatewayType, verb: str) -> None:
         """Skip the test when the gateway cannot do this for the service."""
-        if not any(each.service == self.service and each.verb == verb for each in gateway_type.capabilities):
+        if not self.has_verb(gateway_type, verb):
             pytest.skip(f"this gateway declares no capability {self.service!r} {verb!r}")
+
+    def has_verb(self, gateway_type: GatewayType, verb: str) -> bool:
+        """Whether the gateway declares that it can do this for the service."""
+        return any(each.service == self.service and each.verb == verb for each in gateway_type.capabilities)
 
     def wait_for_room(self, gateway: Gateway) -> int:
         """Block until the gateway takes attempts."""

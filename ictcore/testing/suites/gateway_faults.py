@@ -40,6 +40,7 @@ class FaultSuite(GatewayBase):
         trunk: Trunk,
         gateway_type: GatewayType,
     ) -> None:
+        """It starts, says what is wrong, and heals by itself."""
         self.need(far_side, "absent")
         far_side.stop()
         gateway = make_gateway(sink)
@@ -61,6 +62,7 @@ class FaultSuite(GatewayBase):
     def test_health_is_well_when_all_is_well(
         self, gateway: Gateway, sink: MemorySink, trunk: Trunk, gateway_type: GatewayType
     ) -> None:
+        """No fault after a success, and no name twice."""
         self.need_verb(gateway_type, "send")
         self.deliver(gateway, sink, self.attempt_for(trunk))
         wait_until(lambda: not any(each.fault for each in gateway.health()), self.patience, "no fault")
@@ -70,6 +72,7 @@ class FaultSuite(GatewayBase):
     def test_the_far_side_dies_between_two_attempts(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk
     ) -> None:
+        """The second has an honest outcome, the third goes out."""
         self.need(far_side, "absent")
         first = self.attempt_for(trunk)
         self.deliver(gateway, sink, first)
@@ -93,6 +96,7 @@ class FaultSuite(GatewayBase):
     def test_the_same_id_may_come_again_when_nothing_left(
         self, far_side: FarSide, make_gateway: Callable[[MemorySink], Gateway], sink: MemorySink, trunk: Trunk
     ) -> None:
+        """As the dispatcher does after ``GatewayUnavailable``."""
         self.need(far_side, "absent")
         far_side.stop()
         gateway = make_gateway(sink)
@@ -137,6 +141,7 @@ class FaultSuite(GatewayBase):
     def test_the_far_side_dies_before_it_answers(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk
     ) -> None:
+        """What may have left is uncertain and never sent again."""
         self.need(far_side, "drop")
         far_side.drop_before_reply()
         attempt = self.attempt_for(trunk, outcome="drop")
@@ -146,6 +151,7 @@ class FaultSuite(GatewayBase):
     def test_the_far_side_never_answers(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk
     ) -> None:
+        """The gateway's own time limit ends the wait: uncertain, never sent again."""
         self.need(far_side, "stall")
         far_side.stall()
         attempt = self.attempt_for(trunk, outcome="stall")
@@ -155,6 +161,7 @@ class FaultSuite(GatewayBase):
     def test_the_far_side_answers_nonsense(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk
     ) -> None:
+        """No success is read out of it, and it goes on afterwards."""
         self.need(far_side, "nonsense")
         far_side.nonsense()
         attempt = self.attempt_for(trunk, outcome="nonsense")
@@ -164,6 +171,7 @@ class FaultSuite(GatewayBase):
     def test_reconnecting_backs_off(
         self, far_side: FarSide, make_gateway: Callable[[MemorySink], Gateway], sink: MemorySink, trunk: Trunk
     ) -> None:
+        """Connections that are closed at once are not made over and over."""
         self.need(far_side, "slam")
         far_side.slam()
         gateway = make_gateway(sink)
@@ -191,12 +199,13 @@ class FaultSuite(GatewayBase):
         far_side: FarSide,
         trunk: Trunk,
     ) -> None:
+        """After ``stop()``, and a second ``stop()``."""
         threads, files = set(threading.enumerate()), open_files()
         gateway = gateway_type.create(context)
         gateway.provision([trunk])
         gateway.start(sink)
         self.wait_for_room(gateway)
-        if any(each.verb == "send" and each.service == self.service for each in gateway_type.capabilities):
+        if self.has_verb(gateway_type, "send"):
             self.deliver(gateway, sink, self.attempt_for(trunk))
         gateway.stop(self.patience)
         gateway.stop(1.0)
@@ -206,6 +215,7 @@ class FaultSuite(GatewayBase):
     def test_stopping_while_nothing_answers_leaves_nothing(
         self, gateway_type: GatewayType, context: GatewayContext, sink: MemorySink, far_side: FarSide, trunk: Trunk
     ) -> None:
+        """Every attempt under way has an outcome; what left is uncertain."""
         self.need(far_side, "stall")
         far_side.stall()
         threads, files = set(threading.enumerate()), open_files()
@@ -227,6 +237,7 @@ class FaultSuite(GatewayBase):
         wait_until(lambda: not open_files() - files, self.patience, "no file is left")
 
     def test_stopping_before_starting_is_safe(self, gateway_type: GatewayType, context: GatewayContext) -> None:
+        """A gateway that never ran can be stopped."""
         gateway = gateway_type.create(context)
         gateway.stop(1.0)
         gateway.stop(1.0)

@@ -55,6 +55,7 @@ class ReportSuite(GatewayBase):
     def test_a_report_completes_its_attempt(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk
     ) -> None:
+        """And no other one."""
         attempt = self._taken(gateway, sink, far_side, trunk, "delivered")
         other = self._taken(gateway, sink, far_side, trunk, "delivered")
         far_side.report(attempt.id, "delivered")
@@ -65,6 +66,7 @@ class ReportSuite(GatewayBase):
     def test_a_bad_report_fails_its_attempt_with_a_cause(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk
     ) -> None:
+        """With the far side's own word."""
         attempt = self._taken(gateway, sink, far_side, trunk, "failed")
         far_side.report(attempt.id, "failed")
         (event,) = self._wait(sink, attempt, Failed)
@@ -75,6 +77,7 @@ class ReportSuite(GatewayBase):
         self.check(sink, attempt)
 
     def test_progress_is_not_the_end(self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk) -> None:
+        """The end comes with its own report."""
         attempt = self._taken(gateway, sink, far_side, trunk, "delivered")
         far_side.report(attempt.id, "progress")
         self._wait(sink, attempt, Progress)
@@ -86,6 +89,7 @@ class ReportSuite(GatewayBase):
     def test_a_repeated_report_can_be_recognised(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk
     ) -> None:
+        """Both have the same key."""
         attempt = self._taken(gateway, sink, far_side, trunk, "delivered")
         last = self._taken(gateway, sink, far_side, trunk, "delivered")
         far_side.report(attempt.id, "delivered")
@@ -100,6 +104,7 @@ class ReportSuite(GatewayBase):
     def test_a_report_for_nobody_does_no_harm(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk
     ) -> None:
+        """It is about an attempt that this system does not know."""
         self.need(far_side, "report")
         stranger = new_attempt_id()
         far_side.report(stranger, "delivered")
@@ -113,6 +118,7 @@ class ReportSuite(GatewayBase):
     def test_unknown_events_are_ignored_and_counted(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk, gateway_type: GatewayType
     ) -> None:
+        """Health counts them, the sink does not see them."""
         self.need(far_side, "unknown")
 
         def counted() -> int:
@@ -147,6 +153,7 @@ class ReportSuite(GatewayBase):
     def test_an_inbound_message_arrives_as_it_was_sent(
         self, text: str, gateway: Gateway, sink: MemorySink, far_side: FarSide, gateway_type: GatewayType
     ) -> None:
+        """Both sides, the text, a key; then it is acknowledged."""
         self.need_verb(gateway_type, "receive")
         self.need(far_side, "inbound")
         handed = self._inbound(far_side, text)
@@ -164,6 +171,7 @@ class ReportSuite(GatewayBase):
     def test_nothing_is_acknowledged_before_it_is_kept(
         self, make_gateway: Callable[[MemorySink], Gateway], far_side: FarSide, gateway_type: GatewayType
     ) -> None:
+        """The far side forgets it only when the receipt is confirmed."""
         self.need_verb(gateway_type, "receive")
         self.need(far_side, "inbound")
         sink = MemorySink(hold=True)
@@ -182,6 +190,7 @@ class ReportSuite(GatewayBase):
     def test_what_nobody_takes_is_refused(
         self, make_gateway: Callable[[MemorySink], Gateway], far_side: FarSide, gateway_type: GatewayType
     ) -> None:
+        """The far side learns it, where its protocol can say so."""
         self.need_verb(gateway_type, "receive")
         self.need(far_side, "inbound")
         sink = MemorySink(refuse=lambda event: Refusal("no route", cause="unallocated"))
@@ -193,6 +202,7 @@ class ReportSuite(GatewayBase):
     def test_a_repeated_inbound_message_has_the_same_key(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, gateway_type: GatewayType
     ) -> None:
+        """So that it is taken once; another one has another key."""
         self.need_verb(gateway_type, "receive")
         self.need(far_side, "inbound")
         key = new_attempt_id()

@@ -117,6 +117,7 @@ class SafetySuite(GatewayBase):
     def test_a_hostile_text_is_only_a_text(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk, gateway_type: GatewayType
     ) -> None:
+        """It arrives as it is, once, and nothing else arrives."""
         self.need_verb(gateway_type, "send")
         attempts = [self.attempt_for(trunk, text=text) for text in HOSTILE]
         outcomes = self._nothing_else(gateway, sink, far_side, trunk, attempts)
@@ -140,6 +141,7 @@ class SafetySuite(GatewayBase):
         context: GatewayContext,
         gateway_type: GatewayType,
     ) -> None:
+        """Whatever stands in ``field``: refused, or sent as one message."""
         self.need_verb(gateway_type, "send")
         attempts = [attempt for text in HOSTILE if (attempt := self._with(field, text, trunk, context)) is not None]
         if not attempts:
@@ -176,6 +178,7 @@ class SafetySuite(GatewayBase):
     def test_any_mixture_of_hostile_pieces_is_only_a_text(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk, gateway_type: GatewayType
     ) -> None:
+        """Pieces joined at random, foreign letters among them."""
         self.need_verb(gateway_type, "send")
         pieces = st.sampled_from([*HOSTILE, *FOREIGN]) | st.text(max_size=20)
         texts = st.lists(st.lists(pieces, min_size=1, max_size=4).map("".join), min_size=1, max_size=5)
@@ -193,6 +196,7 @@ class SafetySuite(GatewayBase):
     def test_foreign_letters_survive_on_the_way_out(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk, gateway_type: GatewayType
     ) -> None:
+        """The far side reads what was written."""
         self.need_verb(gateway_type, "send")
         if self.service not in (SMS, EMAIL):
             pytest.skip(f"{self.service} carries no text")
@@ -218,6 +222,7 @@ class SafetySuite(GatewayBase):
         gateway_type: GatewayType,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
+        """Not in the log, in errors, in ``repr`` or in health."""
         secrets = {str(settings[each.key]) for each in declared_settings if each.secret} | {trunk.password}
         secrets -= {""}
         if not secrets:

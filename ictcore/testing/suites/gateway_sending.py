@@ -34,6 +34,7 @@ class SendingSuite(GatewayBase):
     """Attempts go out once, each with one outcome."""
 
     def test_type_declares_what_it_is(self, gateway_type: GatewayType) -> None:
+        """Services and verbs are known words, provider types have names and a schema."""
         assert gateway_type.name
         assert gateway_type.capabilities
         assert gateway_type.provider_types
@@ -47,6 +48,7 @@ class SendingSuite(GatewayBase):
             msgspec.json.schema(each.settings)
 
     def test_creating_does_no_io(self, gateway_type: GatewayType, context: GatewayContext) -> None:
+        """``create()`` starts no thread and opens no file."""
         threads, files = set(threading.enumerate()), open_files()
         gateway = gateway_type.create(context)
         assert not set(threading.enumerate()) - threads, "creating a gateway started a thread"
@@ -57,6 +59,7 @@ class SendingSuite(GatewayBase):
     def test_an_attempt_goes_out_once(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk, gateway_type: GatewayType
     ) -> None:
+        """The far side gets it once, and the events tell a story that can be true."""
         self.need_verb(gateway_type, "send")
         attempt = self.attempt_for(trunk)
         event = self.deliver(gateway, sink, attempt)
@@ -69,6 +72,7 @@ class SendingSuite(GatewayBase):
     def test_every_attempt_of_a_batch_has_one_outcome(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk, gateway_type: GatewayType
     ) -> None:
+        """None is lost, none is doubled."""
         self.need_verb(gateway_type, "send")
         attempts = [self.attempt_for(trunk, text=f"number {number}") for number in range(30)]
         waiting = list(attempts)
@@ -87,6 +91,7 @@ class SendingSuite(GatewayBase):
     def test_the_same_id_twice_is_sent_once(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk, gateway_type: GatewayType
     ) -> None:
+        """In one batch, in the next one, and after it is done."""
         self.need_verb(gateway_type, "send")
         attempt = self.attempt_for(trunk)
         gateway.submit([attempt, attempt])
@@ -104,6 +109,7 @@ class SendingSuite(GatewayBase):
     def test_a_refusal_is_final_and_has_a_cause(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk
     ) -> None:
+        """``GatewayRejected`` or ``Failed``, a cause of ours, and the far side's own word."""
         self.need(far_side, "reject")
         far_side.reject()
         attempt = self.attempt_for(trunk, outcome="rejected")
@@ -126,6 +132,7 @@ class SendingSuite(GatewayBase):
     def test_throttling_is_told_as_such(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk
     ) -> None:
+        """``GatewayThrottled`` with a time, or ``GatewayUnavailable``: it may be sent later."""
         self.need(far_side, "throttle")
         far_side.throttle()
         attempt = self.attempt_for(trunk, outcome="throttled")
@@ -140,6 +147,7 @@ class SendingSuite(GatewayBase):
     def test_an_attempt_whose_provider_is_gone_is_not_lost(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk, gateway_type: GatewayType
     ) -> None:
+        """It comes back to the queue, and nothing was sent."""
         self.need_verb(gateway_type, "send")
         gateway.provision([])
         attempt = self.attempt_for(trunk)
@@ -156,18 +164,19 @@ class SendingSuite(GatewayBase):
     def test_provisioning_twice_changes_nothing(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk, gateway_type: GatewayType
     ) -> None:
+        """Nothing is written or reloaded, and it goes on sending."""
         before = far_side.configuration() if "configuration" in far_side.controls else None
-        gateway.provision([trunk])
-        gateway.provision([trunk])
-        if before is not None:
-            assert far_side.configuration() == before, "provisioning the same trunks did something"
-        self.need_verb(gateway_type, "send")
-        attempt = self.attempt_for(trunk)
-        assert isinstance(self.deliver(gateway, sink, attempt), (Submitted, Delivered))
+        for _ in range(2):
+            gateway.provision([trunk])
+            if before is not None:
+                assert far_side.configuration() == before, "provisioning the same trunks did something"
+            if self.has_verb(gateway_type, "send"):
+                assert isinstance(self.deliver(gateway, sink, self.attempt_for(trunk)), (Submitted, Delivered))
 
     def test_reconciling_sends_nothing(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk, gateway_type: GatewayType
     ) -> None:
+        """It answers about the ids that were asked for, and never sends."""
         self.need_verb(gateway_type, "send")
         known, unknown = self.attempt_for(trunk), self.attempt_for(trunk)
         self.deliver(gateway, sink, known)
@@ -185,6 +194,7 @@ class SendingSuite(GatewayBase):
     def test_room_shrinks_while_attempts_are_under_way(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk
     ) -> None:
+        """``room()`` counts what has no outcome yet."""
         self.need(far_side, "stall")
         far_side.stall()
         room = self.wait_for_room(gateway)
@@ -201,6 +211,7 @@ class SendingSuite(GatewayBase):
     def test_submitting_does_not_wait_for_the_far_side(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk
     ) -> None:
+        """``submit()`` returns at once while nothing answers."""
         self.need(far_side, "stall")
         far_side.stall()
         waited = 0
@@ -213,5 +224,6 @@ class SendingSuite(GatewayBase):
         assert waited < 3, "submit() came back only when the far side's time was over"
 
     def test_a_stopped_gateway_has_no_room(self, gateway: Gateway) -> None:
+        """``room()`` is 0 after ``stop()``."""
         gateway.stop(self.patience)
         assert gateway.room() == 0

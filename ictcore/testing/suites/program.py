@@ -46,6 +46,7 @@ class ProgramSuite:
         assert not {"name", "type", "parent_id", "program_id"} & set(properties), "every program has these already"
 
     def test_good_parameters_compile_to_a_sound_plan_of_plain_data(self, program_type: ProgramType) -> None:
+        """Steps and edges fit, and all of it is JSON."""
         assert self.good, "give some parameters"
         for given in self.good:
             plan = self.compiled(program_type, given)
@@ -55,11 +56,13 @@ class ProgramSuite:
                 assert msgspec.json.decode(msgspec.json.encode(dict(step.data))) == dict(step.data)
 
     def test_parameters_come_back_from_the_store(self, program_type: ProgramType) -> None:
+        """Written as JSON and read again they are equal."""
         for given in self.good:
             parameters = msgspec.convert(given, program_type.parameters)
             assert msgspec.json.decode(msgspec.json.encode(parameters), type=program_type.parameters) == parameters
 
     def test_bad_parameters_name_their_field(self, program_type: ProgramType) -> None:
+        """The error names the field that is wrong."""
         for field, cases in self.bad.items():
             for given in cases:
                 with pytest.raises((msgspec.ValidationError, InvalidInput)) as caught:
@@ -69,6 +72,7 @@ class ProgramSuite:
                 assert field in named, f"{field} is not named: {error!r}"
 
     def test_a_contact_may_be_called_anything(self, program_type: ProgramType) -> None:
+        """No name changes the shape of the plan."""
         for given in self.good:
             for name in HOSTILE:
                 try:
@@ -79,6 +83,7 @@ class ProgramSuite:
                 assert "\x00" not in repr([dict(step.data) for step in plan.steps])
 
     def test_routes_fit_the_direction(self, program_type: ProgramType) -> None:
+        """Inbound programs ask for routes, outbound ones do not."""
         for given in self.good:
             parameters = msgspec.convert(given, program_type.parameters)
             rows = {field: self.rows[field] for field in program_type.references if given.get(field) is not None}

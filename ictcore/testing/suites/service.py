@@ -28,6 +28,7 @@ class ServiceSuite:
         raise NotImplementedError("the fixture service_type is needed")
 
     def test_it_says_what_it_is(self, service_type: ServiceType) -> None:
+        """Its names, flags and numbers are ones that the core can use."""
         assert service_type.name.isidentifier()
         assert service_type.flag > 0
         assert service_type.flag & (service_type.flag - 1) == 0, "the flag is not one bit"
@@ -37,6 +38,7 @@ class ServiceSuite:
         assert isinstance(service_type.resend_uncertain, bool)
 
     def test_retries_are_by_known_causes(self, service_type: ServiceType) -> None:
+        """And what is final is never tried again."""
         policy = service_type.retry
         assert isinstance(policy, RetryPolicy)
         assert set(policy.delays) <= cause.ALL
@@ -44,6 +46,7 @@ class ServiceSuite:
             assert policy.delay(final, 1, 9) is None, f"{final} is tried again"
 
     def test_addresses_have_one_form(self, service_type: ServiceType) -> None:
+        """Normalising the normal form changes nothing."""
         assert self.addresses, "give some addresses"
         for address in self.addresses:
             form = service_type.normalize(address, "")
@@ -51,12 +54,15 @@ class ServiceSuite:
 
     @pytest.mark.parametrize("country", ["", "GB", "XX", "'; --"])
     def test_hostile_text_is_refused_without_repeating_it(self, service_type: ServiceType, country: str) -> None:
+        """Alone, and behind a good address."""
         for text in HOSTILE:
             self._refused_or_harmless(service_type, text, country)
             for address in self.addresses:
                 self._refused_or_harmless(service_type, address + text, country)
 
     def test_any_text_is_refused_or_harmless(self, service_type: ServiceType) -> None:
+        """Random text of all kinds."""
+
         @hypothesis_settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
         @given(st.text(), st.sampled_from(["", "GB", "US", "XX"]))
         def try_all(text: str, country: str) -> None:
