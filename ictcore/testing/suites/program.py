@@ -37,6 +37,7 @@ class ProgramSuite:
         return program_type.compile(Compilation(parameters, set_ones, tokens))
 
     def test_it_says_what_it_is(self, program_type: ProgramType) -> None:
+        """Its names are ones that the core can use, and its parameters have a schema."""
         assert program_type.name.isidentifier()
         assert program_type.service in FLAGS
         assert program_type.direction in ("outbound", "inbound")
