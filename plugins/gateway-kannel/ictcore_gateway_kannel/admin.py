@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from ictcore.spec import GatewayMisconfigured, GatewayProtocolError, GatewayUnavailable
 
 _MOST: Final = 8 << 20
+_CONNECTIONS: Final = 8
 _LINK: Final = re.compile(r"<smsc>(.*?)</smsc>", re.S)
 _BOX: Final = re.compile(r"<box>(.*?)</box>", re.S)
 _VERSION: Final = re.compile(r"version `([^']{1,40})'")
@@ -74,8 +75,16 @@ class Admin:
         return self._command("add-smsc", smsc_id).endswith("added")
 
     def remove(self, smsc_id: str) -> bool:
-        """Close the link and forget it. ``False``: there was none. Raises as :meth:`status`."""
-        return self._command("remove-smsc", smsc_id).endswith("removed")
+        """Close the link and forget it. ``False``: there was none. Raises as :meth:`status`.
+
+        Kannel 1.4.5 removes every second one of several connections with the same id, so it is asked again.
+        """
+        found = False
+        for _ in range(_CONNECTIONS):
+            if not self._command("remove-smsc", smsc_id).endswith("removed"):
+                break
+            found = True
+        return found
 
     def _command(self, name: str, smsc_id: str) -> str:
         return self._get(f"/{name}", password=self._password, smsc=smsc_id).strip()

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ictcore.spec import GatewayError, Health, Trunk
-from ictcore_gateway_kannel.admin import Admin, Status
+from ictcore_gateway_kannel.admin import Admin, LinkState, Status
 from ictcore_gateway_kannel.config import Config
 from ictcore_gateway_kannel.providers import Http, Smpp
 from ictcore_gateway_kannel.smscconf import render
@@ -183,7 +183,10 @@ class Provisioner:
             return [Health("kannel admin", self._fault or "not asked yet")]
         fault = "" if status.state in ("", "running") else f"bearerbox is {status.state}"
         found = [Health("kannel admin", fault, {"version": status.version, "state": status.state})]
-        by_id = {link.smsc_id: link for link in status.links}
+        by_id: dict[str, LinkState] = {}
+        for link_state in status.links:  # one id may have two connections: tell of the one that is worse off
+            if link_state.smsc_id not in by_id or not link_state.online:
+                by_id[link_state.smsc_id] = link_state
         for smsc_id, name in names.items():
             link = by_id.get(smsc_id)
             if link is None:

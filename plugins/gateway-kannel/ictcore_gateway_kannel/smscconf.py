@@ -38,9 +38,20 @@ def render(trunk: Trunk, settings: Smpp | Http, smsc_id: str) -> str:
         if key not in EXTRA_KEYS:
             raise GatewayMisconfigured(f"settings.extra: {key!r} is not a key that may be set")
         keys[key] = value
-    kind = "smpp" if isinstance(settings, Smpp) else "http"
-    lines = ["# Written by ICTCore; changes made here are lost.", "group = smsc", f"smsc = {kind}"]
-    lines += [_line(key, value) for key, value in keys.items()]
+    text = "# Written by ICTCore; changes made here are lost.\n"
+    if not isinstance(settings, Smpp):
+        return text + _group("http", keys)
+    text += _group("smpp", keys)
+    if not settings.transceiver_mode:
+        # A group of Kannel has either a port to send by or one to receive by. What is sent must not go by the second.
+        keys = {**keys, "allowed-smsc-id": f"{smsc_id}-receive-only", "receive-port": keys["port"]}
+        del keys["port"]
+        text += "\n" + _group("smpp", keys)
+    return text
+
+
+def _group(kind: str, keys: Mapping[str, Value]) -> str:
+    lines = ["group = smsc", f"smsc = {kind}", *(_line(key, value) for key, value in keys.items())]
     return "\n".join(lines) + "\n"
 
 
@@ -80,11 +91,9 @@ def _smpp(trunk: Trunk, settings: Smpp) -> dict[str, Value]:
     return {
         "host": host,
         "port": port,
-        # A receiver on the same port, unless one connection serves both directions.
-        **({} if settings.transceiver_mode else {"receive-port": port}),
         "smsc-username": trunk.username,
         "smsc-password": trunk.password,
-        "system-type": settings.system_type,
+        "system-type": settings.system_type,  # Kannel wants it, if only empty
         "transceiver-mode": settings.transceiver_mode,
         **_given(
             {
