@@ -10,7 +10,7 @@ from typing import Final
 
 from ictcore.spec import AttemptEvent, Delivered, Failed, Progress, cause
 from ictcore_gateway_smtp.bounce_text import GENERIC, diagnose
-from ictcore_gateway_smtp.decode import header_text, part_bytes
+from ictcore_gateway_smtp.decode import header, part_bytes
 from ictcore_gateway_smtp.identity import attempt_of_bounce_address, attempt_of_envelope_id, attempt_of_message_id
 from ictcore_gateway_smtp.inbound import plain_text
 from ictcore_gateway_smtp.translate import cause_of_status
@@ -21,19 +21,16 @@ _WORTH: Final = {"failed": 3, "delivered": 2, "relayed": 2, "expanded": 2, "dela
 _RETURNED: Final = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers")
 
 
-def read_bounce(
-    mail: Message, *, sender: str, recipient: str, bases: frozenset[str], at: datetime
-) -> Sequence[AttemptEvent] | None:
+def read_bounce(mail: Message, *, sender: str, recipient: str, at: datetime) -> Sequence[AttemptEvent] | None:
     """What a mail tells about one of our attempts.
 
     :param sender: its envelope sender, ``""`` for the null sender of bounces.
     :param recipient: the address it came for, which may carry the attempt's id.
-    :param bases: our bounce addresses without extension, in lower case.
     :param at: aware UTC, when it came.
     :returns: the events, none when it is about an attempt and tells nothing (an automatic answer); ``None`` when it is
         no such mail but an ordinary one.
     """
-    addressed = attempt_of_bounce_address(recipient, bases)
+    addressed = attempt_of_bounce_address(recipient)
     blocks = _status_blocks(mail)
     if blocks:
         attempt_id = addressed or _attempt_of_report(mail, blocks)
@@ -47,10 +44,10 @@ def read_bounce(
     attempt_id = addressed or attempt_of_message_id(_all_text(mail, text))
     if not attempt_id:
         return None
-    automatic = header_text(mail.get("Auto-Submitted", "")).lower().startswith("auto-replied")
-    if automatic and not mail.get("X-Failed-Recipients"):
+    automatic = header(mail, "Auto-Submitted").lower().startswith("auto-replied")
+    if automatic and not header(mail, "X-Failed-Recipients"):
         return []
-    found = diagnose(header_text(mail.get("Subject", "")), text, failed=bool(mail.get("X-Failed-Recipients")))
+    found = diagnose(header(mail, "Subject"), text, failed=bool(header(mail, "X-Failed-Recipients")))
     if found is None:
         return None if sender and not _DAEMON.search(sender) else []
     if found.delayed:
@@ -91,14 +88,14 @@ def _walk(mail: Message) -> Iterator[Message]:
 
 def _attempt_of_report(mail: Message, blocks: Sequence[Message]) -> str:
     for block in blocks:
-        attempt_id = attempt_of_envelope_id(header_text(block.get("Original-Envelope-Id", "")))
+        attempt_id = attempt_of_envelope_id(header(block, "Original-Envelope-Id"))
         if attempt_id:
             return attempt_id
     for part in _walk(mail):
         if part.get_content_type() in _RETURNED:
             payload = part.get_payload()
             if isinstance(payload, list) and payload and isinstance(payload[0], Message):
-                attempt_id = attempt_of_message_id(header_text(payload[0].get("Message-ID", "")))
+                attempt_id = attempt_of_message_id(header(payload[0], "Message-ID"))
             else:
                 head = re.split(rb"\r?\n\r?\n", part_bytes(part).lstrip(), maxsplit=1)[0]
                 attempt_id = attempt_of_message_id(_message_id_line(head.decode("utf-8", "replace")))
@@ -118,11 +115,11 @@ def _of_report(mail: Message, blocks: Sequence[Message], attempt_id: str, at: da
 
     block = max(blocks, key=worth)
     action = _action(block)
-    match = _STATUS.search(header_text(block.get("Status", "")))
+    match = _STATUS.search(header(block, "Status"))
     status = "" if match is None else match[1]
-    diagnostic = header_text(block.get("Diagnostic-Code", ""))
+    diagnostic = header(block, "Diagnostic-Code")
     detail = diagnostic.partition(";")[2].strip() or diagnostic
-    remote = header_text(block.get("Remote-MTA", "")).partition(";")[2].strip()
+    remote = header(block, "Remote-MTA").partition(";")[2].strip()
     data = {"remote_mta": remote} if remote else {}
     if action == "failed":
         why, code = _why(status, detail)
@@ -135,7 +132,7 @@ def _of_report(mail: Message, blocks: Sequence[Message], attempt_id: str, at: da
 
 
 def _action(block: Message) -> str:
-    words = header_text(block.get("Action", "")).lower().split()
+    words = header(block, "Action").lower().split()
     word = words[0].strip(";(") if words else ""
     return word if word in _WORTH else ""
 
@@ -157,13 +154,13 @@ def _why(status: str, detail: str) -> tuple[str, str]:
 
 
 def _delayed(mail: Message, attempt_id: str, at: datetime, code: str) -> Progress:
-    key = header_text(mail.get("Message-ID", ""))[:200]
+    key = header(mail, "Message-ID")[:200]
     return Progress(attempt_id=attempt_id, at=at, key=f"delayed {key}".strip(), name="delayed", vendor_code=code)
 
 
 def _all_text(mail: Message, text: str) -> str:
     """Where a returned Message-ID may stand: References and In-Reply-To, the text, and a returned mail beside it."""
-    found = [header_text(mail.get("In-Reply-To", "")), header_text(mail.get("References", "")), text]
+    found = [header(mail, "In-Reply-To"), header(mail, "References"), text]
     found += [
         part_bytes(part)[:65536].decode("utf-8", "replace")
         for part in _walk(mail)

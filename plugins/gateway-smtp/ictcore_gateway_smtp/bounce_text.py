@@ -30,8 +30,10 @@ _CUT: Final = re.compile(
 )
 """Where the returned message begins; what stands there is ours and tells nothing."""
 
+_ADDRESS: Final = re.compile(r"<[^<>\s]{0,300}@[^<>\s]{0,300}>")
+"""Addresses and ids, whose digits are no codes."""
 _ENHANCED: Final = re.compile(r"(?<![\d.])([45]\.\d{1,2}\.\d{1,3})(?![\d.])")
-_BASIC: Final = re.compile(r"(?<![\d.:\-])([45][0-7]\d)(?:[ -]|$)(?!\s*(?:bytes|lines|seconds|messages))", re.M)
+_BASIC: Final = re.compile(r"(?<![\w.:\-])([45][0-7]\d)(?:[ -]|$)(?!\s*(?:bytes|lines|seconds|messages))", re.M)
 
 _DELAY: Final = re.compile(
     r"\bdelayed\b|will be (?:re)?tried|no action is required|still (?:being )?(?:trying|tried|queued)"
@@ -97,7 +99,7 @@ def diagnose(subject: str, text: str, *, failed: bool = False) -> Diagnosis | No
 
     :param failed: it is known to be about a failure, so that words about a delay only tell of the past.
     """
-    own = text[:20000]
+    own = _ADDRESS.sub("<>", text[:20000])
     cut = _CUT.search(own)
     if cut is not None:
         own = own[: cut.start()]

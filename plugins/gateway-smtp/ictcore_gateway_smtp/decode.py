@@ -15,6 +15,18 @@ _FOLD: Final = re.compile(r"\r?\n[ \t]*|\r")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
+def headers(mail: Message, name: str) -> list[str]:
+    """The values of every field ``name`` as text, in their order. ``mail.get`` would lose bytes outside ASCII."""
+    lower = name.lower()
+    return [header_text(value) for key, value in mail.raw_items() if key.lower() == lower]
+
+
+def header(mail: Message, name: str) -> str:
+    """The value of the first field ``name`` as text, ``""`` when there is none."""
+    found = headers(mail, name)
+    return found[0] if found else ""
+
+
 def header_text(value: object) -> str:
     """A header's value as text: unfolded, encoded words decoded, raw bytes read as UTF-8 or Latin-1."""
     raw = _FOLD.sub(" ", str_of(value)).strip()

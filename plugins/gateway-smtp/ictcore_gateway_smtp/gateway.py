@@ -23,9 +23,9 @@ from ictcore.spec import (
     Trunk,
     utc_now,
 )
-from ictcore_gateway_smtp.assemble import bounce_base, build_pool
+from ictcore_gateway_smtp.assemble import build_pool
 from ictcore_gateway_smtp.listener import Listener
-from ictcore_gateway_smtp.provider import PROVIDER_TYPE, SmtpProvider, provider_settings
+from ictcore_gateway_smtp.provider import PROVIDER_TYPE
 from ictcore_gateway_smtp.wire.loop import Loop
 from ictcore_gateway_smtp.wire.pool import Pool
 
@@ -87,7 +87,7 @@ class SmtpGateway(Gateway):
         self._loop.start()
         port = self._settings["smtp.listen_port"]
         if port:
-            self._listener = Listener(self._settings, sink, self._bounce_bases)
+            self._listener = Listener(self._settings, sink)
             self._listener.start()
 
     def room(self) -> int:
@@ -209,9 +209,3 @@ class SmtpGateway(Gateway):
         error = GatewayUnavailable("the gateway is stopping")
         if self._sink is not None and attempts:
             self._sink.put([NotSubmitted(attempt_id=attempt.id, at=utc_now(), error=error) for attempt in attempts])
-
-    def _bounce_bases(self) -> frozenset[str]:
-        """The addresses, without extension, that our bounces come to."""
-        found = [bounce_base(provider_settings(trunk), self._settings) for trunk, _ in self._trunks.values()]
-        found.append(bounce_base(SmtpProvider(), self._settings))
-        return frozenset(address.lower() for address in found if address)

@@ -22,16 +22,14 @@ def bounce_address(attempt_id: str, base: str) -> str:
     return f"{local}+{attempt_id}@{domain}"
 
 
-def attempt_of_bounce_address(address: str, bases: frozenset[str]) -> str:
-    """The id of the attempt whose envelope sender ``address`` is, ``""`` when it is none of ours.
+def attempt_of_bounce_address(address: str) -> str:
+    """The id of the attempt whose envelope sender ``address`` is, ``""`` when it is none.
 
-    :param bases: our bounce addresses, without extension, in lower case.
+    Any address with an id as its extension counts: which ones are delivered to us is the mail server's affair, and an
+    id that we never gave out is nobody's.
     """
     match = _EXTENSION.search(address)
-    if match is None:
-        return ""
-    base = f"{address[: match.start()]}@{address[match.end() :]}".lower()
-    return match[1].lower() if base in bases else ""
+    return "" if match is None else match[1].lower()
 
 
 def attempt_of_message_id(text: str) -> str:

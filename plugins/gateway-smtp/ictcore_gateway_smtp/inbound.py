@@ -9,10 +9,12 @@ from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import Message
 from email.utils import getaddresses
+from html import unescape
 from typing import Final
 
 from ictcore.spec import EMAIL, Part, Received
-from ictcore_gateway_smtp.decode import header_text, part_bytes, part_name, part_text
+from ictcore_gateway_smtp import decode
+from ictcore_gateway_smtp.decode import header, part_bytes, part_name, part_text
 
 MOST_PARTS: Final = 1000
 MOST_DEPTH: Final = 50
@@ -54,7 +56,7 @@ def received(mail: Message, content: bytes, *, sender: str, recipient: str, at: 
     text, html, parts = _contents(mail)
     headers = {}
     for name in KEPT:
-        values = [header_text(value) for value in mail.get_all(name, ())]
+        values = decode.headers(mail, name)
         if values:
             headers[name] = "\n".join(values)[:LONGEST_HEADER]
     if sender:
@@ -67,7 +69,7 @@ def received(mail: Message, content: bytes, *, sender: str, recipient: str, at: 
         key=_key(mail, content, sender, recipient),
         at=at,
         text=text,
-        subject=header_text(mail.get("Subject", "")),
+        subject=header(mail, "Subject"),
         html=html,
         parts=tuple(parts),
         headers=headers,
@@ -77,7 +79,7 @@ def received(mail: Message, content: bytes, *, sender: str, recipient: str, at: 
 def recipient_of(mail: Message) -> str:
     """Whom the mail was for, by the headers that mail servers add on delivery, else by To; ``""`` when none tells."""
     for name in ("X-Original-To", "Delivered-To", "Envelope-To", "To"):
-        addresses = [address for _, address in getaddresses([header_text(mail.get(name, ""))]) if "@" in address]
+        addresses = [address for _, address in getaddresses([header(mail, name)]) if "@" in address]
         if addresses:
             return addresses[0]
     return ""
@@ -86,11 +88,11 @@ def recipient_of(mail: Message) -> str:
 def plain_text(mail: Message) -> str:
     """The text of a mail for reading its words: its plain text, else its HTML without the marks."""
     text, html, _ = _contents(mail)
-    return text or re.sub(r"<[^>]{0,2000}>", " ", re.sub(r"<br[^>]{0,100}>|</p>", "\n", html))
+    return text or unescape(re.sub(r"<[^>]{0,2000}>", " ", re.sub(r"<br[^>]{0,100}>|</p>", "\n", html)))
 
 
 def _author(mail: Message) -> str:
-    for _, address in getaddresses([header_text(mail.get("From", ""))[:1000]]):
+    for _, address in getaddresses([header(mail, "From")[:1000]]):
         if "@" in address:
             return address
     return ""
@@ -106,10 +108,10 @@ def _check(mail: Message) -> None:
             raise BadMail(f"it has more than {MOST_PARTS} parts")
         if depth > MOST_DEPTH:
             raise BadMail("the parts are too deep in each other")
-        headers = part.items()
-        if len(headers) > MOST_HEADERS:
+        fields = list(part.raw_items())
+        if len(fields) > MOST_HEADERS:
             raise BadMail(f"it has more than {MOST_HEADERS} header fields")
-        if any(len(value) > LONGEST_HEADER for _, value in headers):
+        if any(len(value) > LONGEST_HEADER for _, value in fields):
             raise BadMail(f"a header field is longer than {LONGEST_HEADER} bytes")
         payload = part.get_payload()
         if isinstance(payload, list):
@@ -152,9 +154,9 @@ def _key(mail: Message, content: bytes, sender: str, recipient: str) -> str:
     The Message-ID alone would let one sender suppress another's mail by using it first.
     """
     digest = hashlib.sha256(f"{sender}\0{recipient.lower()}\0".encode("utf-8", "replace"))
-    for name, value in mail.items():
+    for name, value in mail.raw_items():
         if name.lower() not in _TRACE:
-            digest.update(f"{name}:{value}\0".encode("utf-8", "replace"))
+            digest.update(f"{name}:{value}\0".encode("utf-8", "surrogateescape"))
     body = content.replace(b"\r\n", b"\n").partition(b"\n\n")[2]
     digest.update(body)
     return digest.hexdigest()

@@ -41,9 +41,7 @@ def answer(refusal: Refusal | None) -> Answer:
     return TAKEN if refusal is None else _REFUSED.get(refusal.cause, _REFUSED["forbidden"])
 
 
-def events_of(
-    content: bytes, sender: str, recipients: Sequence[str], bases: frozenset[str], clock: Clock = utc_now
-) -> list[Sequence[Event]]:
+def events_of(content: bytes, sender: str, recipients: Sequence[str], clock: Clock = utc_now) -> list[Sequence[Event]]:
     """The events of one mail, for each recipient those that are for it; often one, and none for a mail to be dropped.
 
     :raises BadMail: it is beyond what is taken.
@@ -53,7 +51,7 @@ def events_of(
         sender = ""
     found: list[Sequence[Event]] = []
     for recipient in recipients:
-        events = read_bounce(mail, sender=sender, recipient=recipient, bases=bases, at=clock())
+        events = read_bounce(mail, sender=sender, recipient=recipient, at=clock())
         if events is None:
             events = [received(mail, content, sender=sender, recipient=recipient, at=clock())]  # type: ignore[list-item]
         found.append(events)  # type: ignore[arg-type]

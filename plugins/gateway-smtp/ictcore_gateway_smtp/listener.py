@@ -7,7 +7,7 @@ import contextlib
 import logging
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from aiosmtpd.lmtp import LMTP
@@ -68,19 +68,15 @@ class _Handler:
 
 
 class Listener:
-    """A server in a thread of its own.
+    """A server in a thread of its own."""
 
-    :param bases: tells our bounce addresses without extension, in lower case; asked for each message.
-    """
-
-    def __init__(self, settings: Settings, sink: Sink, bases: Callable[[], frozenset[str]]) -> None:
+    def __init__(self, settings: Settings, sink: Sink) -> None:
         self.lmtp = settings["smtp.listen_protocol"] == "lmtp"
         self.host: str = settings["smtp.listen_host"]
         self.port: int = settings["smtp.listen_port"]
         self._size_limit: int = settings["smtp.size_limit"]
         self._store_timeout: float = settings["smtp.store_timeout"]
         self._sink = sink
-        self._bases = bases
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
         self._connections: set[SMTP] = set()
@@ -88,7 +84,6 @@ class Listener:
         self._stopping = asyncio.Event()
         self._fault = "not started"
         self._taken = 0
-        self._unknown_events = 0
         self._unknown_events = 0
 
     def start(self) -> None:
@@ -114,7 +109,7 @@ class Listener:
     async def take(self, content: bytes, sender: str, recipients: Sequence[str]) -> list[Answer]:
         """Store a message and wait until it is stored; the answer for each recipient."""
         try:
-            found = await self._loop.run_in_executor(None, events_of, content, sender, recipients, self._bases())
+            found = await self._loop.run_in_executor(None, events_of, content, sender, recipients)
         except BadMail as error:
             return [Answer(554, "5.6.0", f"not accepted: {error}")] * len(recipients)
         flat: list[Event] = [event for events in found for event in events]
@@ -127,7 +122,6 @@ class Listener:
             mine = refusals[position : position + len(events)]
             position += len(events)
             answers.append(next((answer(refusal) for refusal in mine if refusal is not None), TAKEN))
-        self._unknown_events += sum(not events for events in found)
         self._unknown_events += sum(not events for events in found)
         self._taken += sum(item is TAKEN for item in answers)
         return answers

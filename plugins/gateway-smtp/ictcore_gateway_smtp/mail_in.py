@@ -14,10 +14,8 @@ from typing import Final
 import click
 
 from ictcore.spec import Runtime
-from ictcore_gateway_smtp.assemble import bounce_base
 from ictcore_gateway_smtp.inbound import BadMail, parse, recipient_of
 from ictcore_gateway_smtp.intake import answer, events_of
-from ictcore_gateway_smtp.provider import SmtpProvider
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +39,7 @@ def store(content: bytes, sender: str, recipient: str, runtime: Runtime) -> tupl
         recipient = recipient or recipient_of(parse(content))
         if not recipient:
             return EX_DATAERR, "no recipient: neither --to nor a header tells"
-        base = bounce_base(SmtpProvider(), runtime.settings).lower()
-        events = events_of(content, sender, [recipient], frozenset({base} if base else ()))[0]
+        events = events_of(content, sender, [recipient])[0]
         if not events:
             return EX_OK, "nothing to store"
         receipt = runtime.sink().put(events)

@@ -31,9 +31,10 @@ GOOD = [
 BAD = [
     "", "ada", "@example.org", "ada@", "ada@example.org ", " ada@example.org", "a da@example.org", "ada@exa mple.org",
     "ada@example.org>", "<ada@example.org>", "ada@example.org\r\nRCPT TO:<victim@evil.example>", "ada\0@example.org",
-    "ada@example.org\n", 'a"b@example.org', "a..b@example.org", ".a@example.org", "ada@ex\u2028ample.org", "a@b..c", "a@-b.c", "a@[999", "a@[x]",
-    "x" * 65 + "@example.org", "a@" + "b" * 64 + ".org", "a@" + "b." * 130 + "org", "a,b@example.org", "a;b@example.org",
-    "ada@example.org SIZE=1", "ada\u2028@example.org", "ada\ud800@example.org", "a@b@c d",
+    "ada@example.org\n", 'a"b@example.org', "a..b@example.org", ".a@example.org", "ada@ex\u2028ample.org", "a@b..c",
+    "a@-b.c", "a@[999", "a@[x]", "x" * 65 + "@example.org", "a@" + "b" * 64 + ".org", "a@" + "b." * 130 + "org",
+    "a,b@example.org", "a;b@example.org", "ada@example.org SIZE=1", "ada\u2028@example.org", "ada\ud800@example.org",
+    "a@b@c d",
 ]  # fmt: skip
 
 
@@ -64,23 +65,17 @@ def test_no_address_can_leave_its_brackets(text: str) -> None:
 
 def test_the_attempt_comes_back_from_each_place() -> None:
     attempt = new_attempt_id()
-    bases = frozenset({"bounce@bounces.test", "a+b@other.test"})
+    bases = ("bounce@bounces.test", "a+b@other.test")
     assert attempt_of_message_id(f"x {message_id(attempt, 'example.com')} y") == attempt
     assert attempt_of_message_id(message_id(attempt, "example.com").upper()) == attempt
     for base in bases:
-        assert attempt_of_bounce_address(bounce_address(attempt, base), bases) == attempt
-        assert attempt_of_bounce_address(bounce_address(attempt, base).upper(), bases) == attempt
+        assert attempt_of_bounce_address(bounce_address(attempt, base)) == attempt
+        assert attempt_of_bounce_address(bounce_address(attempt, base).upper()) == attempt
     assert attempt_of_envelope_id(f" {attempt.upper()} ") == attempt
 
 
 @pytest.mark.parametrize("text", ["", "<a@b>", "bounce@bounces.test", "bounce+x@bounces.test", "+" * 50, "12345"])
 def test_what_is_none_of_ours(text: str) -> None:
-    bases = frozenset({"bounce@bounces.test"})
     assert attempt_of_message_id(text) == ""
-    assert attempt_of_bounce_address(text, bases) == ""
+    assert attempt_of_bounce_address(text) == ""
     assert attempt_of_envelope_id(text) == ""
-
-
-def test_another_domain_is_not_our_bounce_address() -> None:
-    address = bounce_address(new_attempt_id(), "bounce@evil.test")
-    assert attempt_of_bounce_address(address, frozenset({"bounce@bounces.test"})) == ""
