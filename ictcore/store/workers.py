@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import secrets
+import time
+
 from ictcore.store.database import Row, Store
 
 
@@ -16,12 +19,14 @@ def node_id(store: Store, name: str, now: float) -> int:
 
 
 def register(store: Store, node: int, name: str, now: float, lease_until: float) -> int:
-    """A new worker row; its id."""
-    made: int = store.value(
-        "INSERT INTO worker (node_id, name, started_at, lease_until) VALUES (?, ?, ?, ?) RETURNING id",
-        (node, name, now, lease_until),
+    """A new worker row; its id, which no other worker ever had (SQLite alone would give the id of a removed row again,
+    and with it what the dead worker held)."""
+    worker = (time.time_ns() // 1_000_000) << 12 | secrets.randbits(12)
+    store.run(
+        "INSERT INTO worker (id, node_id, name, started_at, lease_until) VALUES (?, ?, ?, ?, ?)",
+        (worker, node, name, now, lease_until),
     )
-    return made
+    return worker
 
 
 def renew(store: Store, worker: int, lease_until: float, health: str, counters: str) -> bool:
