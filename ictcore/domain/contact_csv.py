@@ -40,6 +40,7 @@ _NAMES: dict[str, str] = {
     }.items()
     for name in names.split()
 }
+_SUSPECT = frozenset("'=+-@\t\r")
 _MARK = re.compile(r"'*[=+\-@\t\r]")
 _MARKED = re.compile(r"'+[=+\-@\t\r]")
 _PLAIN_NUMBER = re.compile(r"\+?[0-9]+")
@@ -110,5 +111,5 @@ def written(rows: Iterable[Sequence[str]]) -> bytes:
     """``rows`` as UTF-8, every value in quotes, lines ended by CRLF."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
-    writer.writerows([marked(value) for value in row] for row in rows)
+    writer.writerows([marked(value) if value and value[0] in _SUSPECT else value for value in row] for row in rows)
     return text.getvalue().encode()

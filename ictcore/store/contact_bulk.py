@@ -40,6 +40,7 @@ class GroupImport:
         self._now = now
         self._keep = keep
         self._filter = NumberFilter()
+        self._counted = False
         self._owners = self._look_around()
 
     def add(self, rows: Sequence[tuple[str, ...]]) -> None:
@@ -52,7 +53,11 @@ class GroupImport:
         if again and not self._keep:
             rows = [row for place, row in enumerate(rows) if place not in again]
         if rows:
-            (self._add_sqlite if self._store.is_sqlite else self._add_postgresql)(rows)
+            if self._store.is_sqlite:
+                self._add_sqlite(rows)
+            else:
+                self._count_rows_once()
+                self._add_postgresql(rows)
             self.imported += len(rows)
 
     def finish(self) -> None:
@@ -123,6 +128,16 @@ class GroupImport:
             (self._group, before),
         )
 
+    def _count_rows_once(self) -> None:
+        """PostgreSQL plans by what it knows of a table. Of one that was filled in this very transaction it may know
+        that it is empty; then all indexes look alike, and each check of a foreign key reads the whole of one.
+        """
+        if self.imported and not self._counted:
+            self._counted = True
+            known = self._store.value("SELECT reltuples FROM pg_class WHERE oid = 'contact'::regclass")
+            if known < SLICE:
+                self._store.run("ANALYZE contact")
+
     def _add_postgresql(self, rows: Sequence[tuple[str, ...]]) -> None:
         ids = [
             row_id
@@ -154,16 +169,18 @@ def group_contacts(
     :param owner: whose contacts are seen; ``None``: everybody's.
     """
     mine = "" if owner is None else " AND c.created_by = ?"
+    # The inner query is the page, by the primary key of the links: no engine can choose to sort the whole group.
     sql = (
-        f"SELECT l.contact_id, {', '.join('c.' + column for column in COLUMNS)}"  # noqa: S608
-        " FROM contact_link l JOIN contact c ON c.id = l.contact_id"
-        f" WHERE l.group_id = ? AND l.contact_id > ?{mine} ORDER BY l.contact_id LIMIT ?"
+        f"SELECT l.contact_id, {', '.join('c.' + column for column in COLUMNS)} FROM"  # noqa: S608
+        " (SELECT contact_id FROM contact_link WHERE group_id = ? AND contact_id > ? ORDER BY contact_id LIMIT ?) l"
+        f" LEFT JOIN contact c ON c.id = l.contact_id{mine} ORDER BY l.contact_id"
     )
     last = 0
     while True:
-        batch = store.rows(sql, [group_id, last, *([] if owner is None else [owner]), size])
-        if batch:
-            yield [row[1:] for row in batch]
+        batch = store.rows(sql, [group_id, last, size, *([] if owner is None else [owner])])
+        seen = [row[1:] for row in batch if row[1] is not None]
+        if seen:
+            yield seen
         if len(batch) < size:
             return
         last = batch[-1][0]

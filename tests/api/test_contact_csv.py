@@ -326,3 +326,12 @@ def test_no_room_on_the_disk(api: Api, group: int, monkeypatch: pytest.MonkeyPat
     answer = api.post(group, "1234\n")
     assert answer.status_code == falcon.http_status_to_code(falcon.HTTP_503)
     assert api.count("contact") == 0
+
+
+def test_a_page_full_of_unseen_contacts_does_not_end_an_export(api: Api, group: int) -> None:
+    with api.store.transaction() as store:
+        for number, owner in enumerate([1] + [2] * 10 + [1]):
+            contact = api.system.rows.contact.insert({"phone": f"{number:04}"}, owner, 1.0)
+            store.run("INSERT INTO contact_link (group_id, contact_id) VALUES (?, ?)", (group, contact))
+    pages = list(contact_bulk.group_contacts(api.store, group, 1, size=3))
+    assert [row[0] for page in pages for row in page] == ["0000", "0011"]
