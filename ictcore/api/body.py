@@ -51,7 +51,8 @@ class Decoder:
                 msgspec.convert(plain[name], field.type, str_keys=True)
             except msgspec.ValidationError as wrong:
                 path, reason = _named(wrong, "")
-                problems[f"{name}.{path}" if path else name] = reason
+                dot = "." if path and not path.startswith("[") else ""
+                problems[f"{name}{dot}{path}"] = reason
         return problems or dict([_named(error, "body")])
 
 

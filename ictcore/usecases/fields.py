@@ -69,7 +69,8 @@ def _problems(values: Mapping[str, Any], kind: type[msgspec.Struct]) -> dict[str
             msgspec.convert(values[field.encode_name], field.type, str_keys=True)
         except msgspec.ValidationError as error:
             path, reason = _named(error, "")
-            problems[f"{field.encode_name}.{path}" if path else field.encode_name] = reason
+            dot = "." if path and not path.startswith("[") else ""
+            problems[f"{field.encode_name}{dot}{path}"] = reason
     if kind.__struct_config__.forbid_unknown_fields:
         names = {field.encode_name for field in fields}
         problems |= {name: "is not known" for name in values if name not in names}

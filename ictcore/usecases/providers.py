@@ -30,8 +30,8 @@ def create(system: System, actor: Actor, values: Mapping[str, Any]) -> int:
             provider_id = system.rows.provider.insert(row, None, system.now())
         except Conflict:
             raise Conflict(f"there is a provider called {row['name']}") from None
-        system.store.run("UPDATE provider SET created_by = ? WHERE id = ?", (actor.user_id, provider_id))
-        _touch(system, provider_id)
+        changed = (actor.user_id, _time(system), provider_id)
+        system.store.run("UPDATE provider SET created_by = ?, updated_at = ? WHERE id = ?", changed)
     return provider_id
 
 
@@ -73,10 +73,9 @@ def update(system: System, actor: Actor, provider_id: int, values: Mapping[str, 
         changes |= {name: row[name] for name in ("port", "service_flag", "gateway_flag")}
         _check_node(system, changes)
         try:
-            system.rows.provider.update(provider_id, changes, None, system.now())
+            system.rows.provider.update(provider_id, changes, None, _time(system))
         except Conflict:
             raise Conflict(f"there is another provider called {row['name']}") from None
-        _touch(system, provider_id)
         return _shown(system, [found(system.rows.provider, "provider", provider_id, None)])[0]
 
 
@@ -90,12 +89,10 @@ def delete(system: System, actor: Actor, provider_id: int) -> None:
         raise NotFound(f"there is no provider {provider_id}")
 
 
-def _touch(system: System, provider_id: int) -> None:
-    """Later than every other provider's time, even where the clocks of two machines differ: it must be noticed."""
-    now = system.now()
-    latest = system.store.value("SELECT max(updated_at) FROM provider WHERE id <> ?", (provider_id,)) or 0.0
-    time = max(now, latest + 0.001)
-    system.store.run("UPDATE provider SET updated_at = ? WHERE id = ?", (time, provider_id))
+def _time(system: System) -> float:
+    """Now, and later than every provider's last change, even where the clocks of two machines differ."""
+    latest = system.store.value("SELECT max(updated_at) FROM provider") or 0.0
+    return max(system.now(), float(latest) + 0.001)
 
 
 def _check_node(system: System, row: Mapping[str, Any]) -> None:

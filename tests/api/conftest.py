@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from falcon import testing
 
 from ictcore.api.app import create_app
+from ictcore.api.operation import Operation
 from ictcore.api.resources import operations_for
 from ictcore.domain.errors import BadCredentials
 from ictcore.domain.permission import all_names
@@ -31,6 +34,7 @@ from ictcore.spec import (
     single,
 )
 from ictcore.store.database import Store
+from ictcore.store.models import ALL
 from ictcore.store.schema import migrate
 from ictcore.testing import StaticSettings
 from ictcore.usecases.system import System
@@ -201,12 +205,19 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty, migrated SQLite database."""
-    opened = Store(f"sqlite:///{tmp_path}/ictcore.db", durable=False)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An empty, migrated database: SQLite, and PostgreSQL too for tests marked ``both_engines``."""
+    server, name = None, f"t{uuid.uuid4().hex}"
+    if getattr(request, "param", "sqlite") == "sqlite":
+        opened = Store(f"sqlite:///{tmp_path}/ictcore.db", durable=False)
+    else:
+        server = request.getfixturevalue("postgres_server")
+        opened = Store(server.create_database(name))
     migrate(opened)
     yield opened
     opened.close()
+    if server is not None:
+        server.drop_database(name)
 
 
 @pytest.fixture
@@ -311,3 +322,99 @@ def root(as_user: Callable[[str], Api]) -> Api:
 @pytest.fixture
 def nobody(as_user: Callable[[str], Api]) -> Api:
     return as_user("nobody")
+
+
+class World:
+    """One row of every noun, all of them ada's (the provider is everybody's).
+
+    :ivar ids: for the variable parts of paths.
+    :ivar bodies: operation id -> a request that is right.
+    """
+
+    def __init__(self, ada: Api, root: Api, system: System) -> None:
+        self.ids: dict[str, Any] = {
+            "contact_id": ada.post("/contacts", {"first_name": "Bob", "phone": "123", "email": "b@x.org"})[
+                "contact_id"
+            ],
+            "group_id": ada.post("/groups", {"name": "Friends"})["group_id"],
+            "text_id": ada.post("/messages/texts", {"name": "t", "data": "Hello"})["text_id"],
+            "account_id": ada.post("/accounts", {"username": "desk", "phone": "777", "settings": {"a": "b"}})[
+                "account_id"
+            ],
+            "user_id": ada.actor.user_id,
+            "name": "a",
+        }
+        template = {"name": "m", "subject": "s", "body": "<b>b</b>"}
+        self.ids["template_id"] = ada.post("/messages/templates", template)["template_id"]
+        media = f"/messages/templates/{self.ids['template_id']}/media"
+        self.ids["attachment_id"] = ada.put(f"{media}?name=a.txt", b"file")["attachment_id"]
+        self.ids["program_id"] = ada.post("/programs/sendsms", {"text_id": self.ids["text_id"]})["program_id"]
+        self.ids["program"] = ada.post("/programs/receivesms", {"account_id": self.ids["account_id"]})["program_id"]
+        order = {"program_id": self.ids["program_id"], "contact_id": self.ids["contact_id"]}
+        self.ids["transmission_id"] = ada.post("/transmissions", order)["transmission_id"]
+        self.ids["spool_id"] = ada.post(f"/transmissions/{self.ids['transmission_id']}/send")["spool_id"]
+        self.pending = ada.post("/transmissions", order)["transmission_id"]
+        system.store.run(
+            "INSERT INTO spool_result (spool_id, type, name, data, created_at) VALUES (?, 'info', 'n', 'd', 1)",
+            (self.ids["spool_id"],),
+        )
+        provider = {"name": "carrier", "type": "smpp", "host": "smsc.example.com", "username": "u", "password": "pw"}
+        self.ids["provider_id"] = root.post("/providers", provider)["provider_id"]
+        self.bodies: dict[str, Any] = {
+            "contacts.create": {"first_name": "A"},
+            "contacts.update": {"first_name": "A"},
+            "groups.create": {"name": "g"},
+            "groups.update": {"name": "g"},
+            "texts.create": {"name": "n", "data": "d"},
+            "texts.update": {"name": "n"},
+            "templates.create": template,
+            "templates.update": {"name": "n"},
+            "programs.create_dummy": {"type": "sendsms", "message": "m"},
+            "programs.sendsms.create": {"message": "m"},
+            "programs.sendemail.create": {"template_id": self.ids["template_id"]},
+            "programs.receivesms.create": {"phone": "4711"},
+            "programs.update": {"name": "n"},
+            "transmissions.create": order,
+            "programs.transmissions.create": {"contact_id": self.ids["contact_id"]},
+            "spools.settle": {"outcome": "failed"},
+            "accounts.create": {"username": "other"},
+            "accounts.update": {"first_name": "A"},
+            "accounts.settings.put": {"value": "v"},
+            "providers.create": {**provider, "name": "second"},
+            "providers.update": {"weight": 5},
+            "send.sms": {"to": "123", "text": "t"},
+            "send.email": {"to": "b@x.org", "subject": "s", "text": "t"},
+        }  # fmt: skip
+
+    def path(self, operation: Operation, path: str | None = None) -> str:
+        """The operation's path, or one of its aliases, with the variable parts filled in."""
+        return re.sub(r"\{(\w+)\}", lambda match: str(self.ids[match[1]]), path or operation.path)
+
+    def body(self, operation: Operation) -> Any:
+        """A request that is right; ``None`` for operations that read none."""
+        if operation.media:
+            return b"more"
+        return self.bodies[operation.id] if operation.body is not None else None
+
+
+@pytest.fixture
+def world(ada: Api, root: Api, system: System) -> World:
+    return World(ada, root, system)
+
+
+@pytest.fixture
+def tables(store: Store) -> Callable[[], dict[str, int]]:
+    """Counts the rows of every table."""
+    names = [model._meta.table_name for model in ALL]  # type: ignore[attr-defined]
+    sql = " UNION ALL ".join(f"SELECT '{name}', count(*) FROM \"{name}\"" for name in names)
+    return lambda: dict(store.rows(sql))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "both_engines: runs on SQLite and on PostgreSQL")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.definition.get_closest_marker("both_engines"):
+        engines = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+        metafunc.parametrize("store", engines, indirect=True)

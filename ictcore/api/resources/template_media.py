@@ -24,7 +24,8 @@ class MediaId(Struct):
 def _put(call: Call, *, replace: bool) -> Any:
     template_id = call.ids["template_id"]
     kind = attachments.content_type("Content-Type", call.request.content_type or "")
-    name = attachments.file_name("name", named(call) or "attachment")
+    given = named(call)
+    name = attachments.file_name("name", "attachment" if given is None else given)
     content = read(call.request, attachments.largest(call.system))
     attachment_id = attachments.put(call.system, call.actor, template_id, name, kind, content, replace=replace)
     return {"template_id": template_id, "attachment_id": attachment_id}
