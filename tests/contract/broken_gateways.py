@@ -264,7 +264,7 @@ TestUnknownVerb.gateway_type = pytest.fixture(  # type: ignore[attr-defined]
 )
 
 
-@broken("test_creating_does_no_io", "opened a file")
+@broken("test_creating_does_no_io", "opened a connection")
 class TestConnectsWhenMade(ExampleGateway):
     def __init__(self, context: GatewayContext) -> None:
         super().__init__(context)
@@ -273,6 +273,15 @@ class TestConnectsWhenMade(ExampleGateway):
     def stop(self, timeout: float) -> None:
         super().stop(timeout)
         self.early.close()
+
+
+@broken("test_creating_does_no_io", "leaves a file open")
+class TestKeepsAFileWhenItNeverRan(ExampleGateway):
+    kept: ClassVar[list[Any]] = []
+
+    def __init__(self, context: GatewayContext) -> None:
+        super().__init__(context)
+        self.kept.append(socket.socketpair())
 
 
 # Faults.

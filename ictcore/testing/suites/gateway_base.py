@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -43,6 +45,17 @@ def open_files() -> set[tuple[str, str]]:
             found.add((number, os.readlink(f"/proc/self/fd/{number}")))
         except OSError:  # the descriptor of the listing itself
             continue
+    return found
+
+
+def network(files: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of ``files`` that are sockets to the network, and not between parts of this process."""
+    found = set()
+    for number, target in files:
+        if target.startswith("socket:"):
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(number))) as copy:
+                if copy.family in (socket.AF_INET, socket.AF_INET6):
+                    found.add((number, target))
     return found
 
 

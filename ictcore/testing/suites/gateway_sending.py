@@ -26,7 +26,7 @@ from ictcore.spec import (
 from ictcore.testing.fakes import MemorySink
 from ictcore.testing.far_side import FarSide
 from ictcore.testing.story import stories
-from ictcore.testing.suites.gateway_base import GatewayBase, open_files
+from ictcore.testing.suites.gateway_base import GatewayBase, network, open_files
 from ictcore.testing.waiting import wait_until
 
 
@@ -48,13 +48,14 @@ class SendingSuite(GatewayBase):
             msgspec.json.schema(each.settings)
 
     def test_creating_does_no_io(self, gateway_type: GatewayType, context: GatewayContext) -> None:
-        """``create()`` starts no thread and opens no file."""
+        """``create()`` starts no thread and opens no connection, and leaves nothing when it is stopped at once."""
         threads, files = set(threading.enumerate()), open_files()
         gateway = gateway_type.create(context)
         assert not set(threading.enumerate()) - threads, "creating a gateway started a thread"
-        assert not open_files() - files, "creating a gateway opened a file"
+        assert not network(open_files() - files), "creating a gateway opened a connection"
         assert gateway.room() >= 0
         gateway.stop(1.0)
+        assert not open_files() - files, "a gateway that never ran leaves a file open"
 
     def test_an_attempt_goes_out_once(
         self, gateway: Gateway, sink: MemorySink, far_side: FarSide, trunk: Trunk, gateway_type: GatewayType
