@@ -82,6 +82,8 @@ class PluginManager:
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         self._blocked = frozenset(blocked)
+        self._infos: dict[str, PluginInfo] = {}
+        self._added: dict[str, list[tuple[dict[str, Any], str]]] = {}
         if trace:
             self._trace()
         for entry_point, distribution in installed() if found is None else found:
@@ -91,6 +93,10 @@ class PluginManager:
         """Register one plugin object; when it breaks the contract it is quarantined and its info tells why."""
         info = PluginInfo(name, distribution or name, version)
         self.registry.plugins.append(info)
+        if name in self._infos:  # the first one stays as it is
+            _mark(info, PluginError(f"a plugin called {name} is loaded already, from {self._infos[name].distribution}"))
+            return info
+        self._infos[name] = info
         try:
             self._manager.register(plugin, name)
             self._check(plugin)
@@ -109,7 +115,7 @@ class PluginManager:
             taken = [setting.key for setting in settings if setting.key in self.registry.settings]
             if taken:
                 raise PluginError(f"setting {taken[0]} is declared already")
-            self.registry.settings.update({setting.key: setting for setting in settings})
+            self._put(info, self.registry.settings, {setting.key: setting for setting in settings})
 
         self._each("ictcore_register_settings", take)
         return list(self.registry.settings.values())
@@ -119,8 +125,8 @@ class PluginManager:
         self._each("ictcore_configure", lambda info, result: None, settings=settings)
         self._each("ictcore_register_services", self._take_services)
         self._each("ictcore_register_gateways", self._take_gateways)
-        self._each("ictcore_register_programs", lambda info, found: _add(self.registry.programs, found))
-        self._each("ictcore_register_dialects", lambda info, found: _add(self.registry.dialects, found))
+        self._each("ictcore_register_programs", lambda info, found: self._add(info, self.registry.programs, found))
+        self._each("ictcore_register_dialects", lambda info, found: self._add(info, self.registry.dialects, found))
         return self.registry
 
     def collect(self, hook: str, **arguments: Any) -> list[Any]:
@@ -128,7 +134,7 @@ class PluginManager:
         collected: list[Any] = []
         for implementation in self._implementations(hook):
             try:
-                collected.extend(self._call(implementation, arguments) or ())
+                collected.extend(self._call(hook, implementation, arguments) or ())
             except Exception:
                 log.exception("plugin %s failed in %s", implementation.plugin_name, hook)
         return collected
@@ -151,10 +157,10 @@ class PluginManager:
             return
         try:
             plugin = entry_point.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             info = PluginInfo(entry_point.name, name, version)
             self.registry.plugins.append(info)
-            self._quarantine(info, error)
+            _mark(info, error)
             return
         self.register(plugin, entry_point.name, distribution=name, version=version)
 
@@ -163,28 +169,28 @@ class PluginManager:
         self._manager.check_pending()
 
     def _quarantine(self, info: PluginInfo, error: Exception) -> None:
-        info.state = "quarantined"
-        info.error = f"{type(error).__name__}: {error}"
+        """Take the plugin out, with everything that it has registered so far."""
         if self._manager.has_plugin(info.name):
             self._manager.unregister(name=info.name)
-        self._manager.set_blocked(info.name)
-        log.error("plugin %s (%s %s) is disabled: %s", info.name, info.distribution, info.version, info.error)
+        for registered, key in self._added.pop(info.name, ()):
+            registered.pop(key, None)
+        _mark(info, error)
 
     def _each(self, hook: str, take: Callable[[PluginInfo, Any], None], **arguments: Any) -> None:
         for implementation in self._implementations(hook):
-            info = next(info for info in self.registry.plugins if info.name == implementation.plugin_name)
+            info = self._infos[implementation.plugin_name]
             try:
-                take(info, self._call(implementation, arguments) or ())
+                take(info, self._call(hook, implementation, arguments) or ())
             except Exception as error:
                 self._quarantine(info, error)
 
     def _implementations(self, hook: str) -> list[Any]:
         return list(getattr(self._manager.hook, hook).get_hookimpls())
 
-    def _call(self, implementation: Any, arguments: Mapping[str, Any]) -> Any:
+    def _call(self, hook: str, implementation: Any, arguments: Mapping[str, Any]) -> Any:
         """One plugin's hook, through pluggy, so that tracing and argument selection work as for all."""
         others = [plugin for _, plugin in self._manager.list_name_plugin() if plugin is not implementation.plugin]
-        caller = self._manager.subset_hook_caller(implementation.function.__name__, others)
+        caller = self._manager.subset_hook_caller(hook, others)
         results = caller(**arguments)
         return results[0] if results else None
 
@@ -192,14 +198,25 @@ class PluginManager:
         for service in found:
             if self.registry.service_of(service.flag) is not None:
                 raise PluginError(f"a service with flag {service.flag} is registered already")
-        _add(self.registry.services, found)
+        self._add(info, self.registry.services, found)
 
     def _take_gateways(self, info: PluginInfo, found: Sequence[GatewayType]) -> None:
         for gateway in found:
             for provider_type in gateway.provider_types:
                 if self.registry.provider_type(provider_type.name) is not None:
                     raise PluginError(f"provider type {provider_type.name} is registered already")
-        _add(self.registry.gateways, found)
+        self._add(info, self.registry.gateways, found)
+
+    def _add(self, info: PluginInfo, registered: dict[str, Any], found: Sequence[Any]) -> None:
+        """All of ``found`` by name, or none of it."""
+        for item in found:
+            if item.name in registered:
+                raise PluginError(f"{item.name} is registered already")
+        self._put(info, registered, {item.name: item for item in found})
+
+    def _put(self, info: PluginInfo, registered: dict[str, Any], items: Mapping[str, Any]) -> None:
+        registered.update(items)
+        self._added.setdefault(info.name, []).extend((registered, key) for key in items)
 
     def _trace(self) -> None:
         def before(hook: str, implementations: Any, arguments: Mapping[str, Any]) -> None:
@@ -212,12 +229,10 @@ class PluginManager:
         self._manager.add_hookcall_monitoring(before, after)
 
 
-def _add(registered: dict[str, Any], found: Sequence[Any]) -> None:
-    """All of ``found`` or none of it."""
-    for item in found:
-        if item.name in registered:
-            raise PluginError(f"{item.name} is registered already")
-    registered.update({item.name: item for item in found})
+def _mark(info: PluginInfo, error: BaseException) -> None:
+    info.state = "quarantined"
+    info.error = f"{type(error).__name__}: {error}"
+    log.error("plugin %s (%s %s) is disabled: %s", info.name, info.distribution, info.version, info.error)
 
 
 def installed() -> list[tuple[EntryPoint, Distribution | None]]:

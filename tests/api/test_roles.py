@@ -83,7 +83,8 @@ def test_a_role_cannot_be_made_stronger_than_its_maker(secured: Secured) -> None
     ("method", "path"),
     [
         ("GET", "/roles/9"), ("PUT", "/roles/9"), ("DELETE", "/roles/9"), ("PUT", "/roles/2/permissions/9999"),
-        ("DELETE", "/roles/2/permissions/9999"), ("PUT", "/roles/9/permissions/1"), ("DELETE", "/roles/2/permissions/1"),
+        ("DELETE", "/roles/2/permissions/9999"), ("PUT", "/roles/9/permissions/1"),
+        ("DELETE", "/roles/2/permissions/1"),
     ],
 )  # fmt: skip
 def test_what_is_not_there_is_404(secured: Secured, admin: User, method: str, path: str) -> None:
