@@ -71,6 +71,7 @@ class SendsmsTransport:
         self._waiting: deque[tuple[bytes, Outgoing]] = deque()
         self._open: dict[str, Outgoing] = {}
         self._events: list[Event] = []
+        self._dlr_url = ""
         self._under_way = 0
         self._stopping = False
         self._ended = False
@@ -86,6 +87,7 @@ class SendsmsTransport:
         self._loop.open()
         self._callbacks.token = self._token()
         self._callbacks.listener.open()  # so that the port is known before the first message
+        self._dlr_url = quote(f"{self.callback('dlr')}?{DLR_QUERY}&tag=", safe="")
         self._loop.start()
 
     @property
@@ -130,7 +132,7 @@ class SendsmsTransport:
         outgoing, sender, receiver, encoded, route, validity = message
         known = self._heads.get(route.trunk)
         head = known[1] if known is not None and known[0] is route else self._head(route)
-        fixed = f"{head}&from={_quoted(sender)}&to={quote(receiver, safe='')}&coding={encoded.coding}"
+        fixed = f"{head}&from={_quoted(sender)}&to={receiver.replace('+', '%2B')}&coding={encoded.coding}"
         if validity >= 0:
             fixed += f"&validity={max(1, (validity - now + 59) // 60)}"
         total = len(encoded.parts)
@@ -144,7 +146,7 @@ class SendsmsTransport:
             if route.dlr_mask:
                 tag = Tag(outgoing.id, number, total, route.relay).write()
                 report = quote(tag, safe="") if total > 1 or route.relay else tag
-                report = f"&dlr-url={self._dlr_url()}{report}"
+                report = f"&dlr-url={self._dlr_url}{report}"
             request = f"{fixed}{udh}{report}&text={_quoted(part)}{self._tail}"
             jobs.append((request.encode("ascii"), outgoing))
 
@@ -160,9 +162,6 @@ class SendsmsTransport:
             query += f"&dlr-mask={route.dlr_mask}"
         self._heads[route.trunk] = (route, query)
         return query
-
-    def _dlr_url(self) -> str:
-        return quote(f"{self.callback('dlr')}?{DLR_QUERY}&tag=", safe="")
 
     def health(self) -> Sequence[Health]:
         listener = self._callbacks.listener

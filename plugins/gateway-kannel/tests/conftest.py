@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ictcore.spec import Attempt, Trunk, new_attempt_id, single
-from ictcore.testing import MemorySink, StaticSettings, gateway_context, wait_until
-from ictcore.testing.require import require
-
 from ictcore_gateway_kannel.config import SETTINGS
 from ictcore_gateway_kannel.gateway import KannelGateway
 from ictcore_gateway_kannel.plugin import KannelType
 from ictcore_gateway_kannel.testing import FakeBearerbox, FakeSmsbox, KannelServer, SmppServer, installed
+
+from ictcore.spec import Attempt, Trunk, new_attempt_id, single
+from ictcore.testing import MemorySink, StaticSettings, gateway_context, wait_until
+from ictcore.testing.require import require
 
 StartGateway = Callable[..., KannelGateway]
 MakeAttempt = Callable[..., Attempt]

@@ -6,6 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from ictcore_gateway_kannel.testing import FakeLink, KannelServer, SmppServer
+from ictcore_gateway_kannel.testing.link import joined
+from ictcore_gateway_kannel.text import concatenation
+
 from ictcore.spec import (
     Attempt,
     Delivered,
@@ -21,10 +25,6 @@ from ictcore.spec import (
     cause,
 )
 from ictcore.testing import MemorySink, servers, wait_until
-
-from ictcore_gateway_kannel.testing import FakeLink, KannelServer, SmppServer
-from ictcore_gateway_kannel.testing.link import joined
-from ictcore_gateway_kannel.text import concatenation
 
 pytestmark = pytest.mark.real
 

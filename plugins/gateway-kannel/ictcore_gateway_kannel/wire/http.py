@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -44,55 +45,59 @@ class _Parser:
         """Whether a message has begun and is not complete."""
         return bool(self._buffer)
 
-    def _cut(self) -> tuple[list[bytes], bytes] | None:
+    def _cut(self) -> tuple[bytes, _Headers, bytes] | None:
+        """The first line, the headers and the body of the next message; ``None``: it is not complete."""
         buffer = self._buffer
         at = buffer.find(b"\r\n\r\n")
-        if at < 0:
-            if len(buffer) > MOST_HEAD:
-                raise HttpError("a head of more than 64 kB")
-            return None
-        if at > MOST_HEAD:
+        if at > MOST_HEAD or (at < 0 and len(buffer) > MOST_HEAD):
             raise HttpError("a head of more than 64 kB")
-        lines = buffer[:at].split(b"\r\n")
-        length = _length(lines)
-        stop = at + 4 + length
+        if at < 0:
+            return None
+        first, _, rest = buffer[:at].partition(b"\r\n")
+        headers = _read_headers(rest)
+        stop = at + 4 + headers.length
         if len(buffer) < stop:
             return None
         self._buffer = buffer[stop:]
-        return lines, buffer[at + 4 : stop]
+        return first, headers, buffer[at + 4 : stop]
 
 
-def _length(lines: list[bytes]) -> int:
-    length = 0
-    seen = False
-    for line in lines[1:]:
+class _Headers(NamedTuple):
+    """What matters of the header lines. ``keep``: ``None`` when they do not say."""
+
+    length: int
+    keep: bool | None
+
+
+@lru_cache(maxsize=64)  # the far side sends the same lines again and again, but for its clock
+def _read_headers(rest: bytes) -> _Headers:
+    length: int | None = None
+    keep: bool | None = None
+    for line in rest.split(b"\r\n") if rest else ():
         name, colon, value = line.partition(b":")
         if not colon or not name or name != name.strip():
             raise HttpError("a header line without a name")
         lower = name.lower()
         if lower == b"content-length":
             value = value.strip()
-            if seen or not value.isdigit() or len(value) > 9:
+            if length is not None or not value.isdigit() or len(value) > 9:
                 raise HttpError("a content length that is no number")
-            length, seen = int(value), True
+            length = int(value)
             if length > MOST_BODY:
                 raise HttpError("a body of more than 1 MB")
         elif lower == b"transfer-encoding":
             raise HttpError("a transfer encoding")
-    return length
-
-
-def _keeps(lines: list[bytes], version: bytes) -> bool:
-    keep = version == b"HTTP/1.1"
-    for line in lines[1:]:
-        name, _, value = line.partition(b":")
-        if name.lower() == b"connection":
+        elif lower == b"connection":
             words = value.lower()
             if b"close" in words:
-                return False
-            if b"keep-alive" in words:
+                keep = False
+            elif b"keep-alive" in words and keep is None:
                 keep = True
-    return keep
+    return _Headers(length or 0, keep)
+
+
+def _keeps(headers: _Headers, version: bytes) -> bool:
+    return version == b"HTTP/1.1" if headers.keep is None else headers.keep
 
 
 class ResponseParser(_Parser):
@@ -111,13 +116,13 @@ class ResponseParser(_Parser):
         cut = self._cut()
         if cut is None:
             return None
-        lines, body = cut
-        words = lines[0].split(b" ", 2)
+        first, headers, body = cut
+        words = first.split(b" ", 2)
         if len(words) < 2 or words[0] not in (b"HTTP/1.1", b"HTTP/1.0") or len(words[1]) != 3 or not words[1].isdigit():
             raise HttpError("no status line")
         if self._buffer:
             raise HttpError("more than one answer to one request")
-        return Response(int(words[1]), body, _keeps(lines, words[0]))
+        return Response(int(words[1]), body, _keeps(headers, words[0]))
 
 
 class RequestParser(_Parser):
@@ -140,8 +145,8 @@ class RequestParser(_Parser):
         return found
 
 
-def _request(lines: list[bytes], body: bytes) -> Request:
-    words = lines[0].split(b" ")
+def _request(first: bytes, headers: _Headers, body: bytes) -> Request:
+    words = first.split(b" ")
     if len(words) != 3 or words[2] not in (b"HTTP/1.1", b"HTTP/1.0") or not words[1].startswith(b"/"):
         raise HttpError("no request line")
     try:
@@ -149,7 +154,7 @@ def _request(lines: list[bytes], body: bytes) -> Request:
     except UnicodeDecodeError:
         raise HttpError("a request line that is not ASCII") from None
     path, _, query = target.partition("?")
-    return Request(method, path, read_query(query), body, _keeps(lines, words[2]))
+    return Request(method, path, read_query(query), body, _keeps(headers, words[2]))
 
 
 def read_query(query: str) -> dict[str, bytes]:
@@ -158,15 +163,21 @@ def read_query(query: str) -> dict[str, bytes]:
     for pair in query.split("&"):
         if pair:
             name, _, value = pair.partition("=")
-            key = unquote_to_bytes(name.replace("+", " ")).decode("utf-8", "replace")
-            fields[key] = unquote_to_bytes(value.replace("+", " "))
+            fields[_unquote(name).decode("utf-8", "replace")] = _unquote(value)
     return fields
+
+
+def _unquote(text: str) -> bytes:
+    if "%" in text or "+" in text:
+        return unquote_to_bytes(text.replace("+", " "))
+    return text.encode()
 
 
 _REASONS: Final = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
                    413: "Content Too Large", 503: "Service Unavailable"}  # fmt: skip
 
 
+@lru_cache(maxsize=64)
 def response(status: int, body: str = "", *, keep: bool = True) -> bytes:
     """An answer as bytes. ``body``: plain text."""
     data = body.encode()
