@@ -129,12 +129,15 @@ class Rows:
             row = self.store.row(f'{self._select} WHERE "id" = ?{self._mine}', (row_id, owner))
         return None if row is None else dict(zip(self.shown, row, strict=True))
 
-    def lock(self, row_id: int, owner: int | None) -> dict[str, Any] | None:
-        """As :meth:`get`; nobody else can change the row until the caller's transaction ends."""
+    def lock(self, row_id: int, owner: int | None, *, share: bool = False) -> dict[str, Any] | None:
+        """As :meth:`get`; nobody else can change the row until the caller's transaction ends.
+
+        :param share: only that nobody deletes it; others may lock it so at the same time.
+        """
         if self.store.is_sqlite:  # the transaction holds the write lock already
             return self.get(row_id, owner)
         scoped = owner is not None and self.owner is not None
-        sql = f'{self._select} WHERE "id" = ?{self._mine if scoped else ""} FOR UPDATE'
+        sql = f'{self._select} WHERE "id" = ?{self._mine if scoped else ""} FOR {"KEY SHARE" if share else "UPDATE"}'
         row = self.store.row(sql, (row_id, owner) if scoped else (row_id,))
         return None if row is None else dict(zip(self.shown, row, strict=True))
 

@@ -32,8 +32,8 @@ def visible(system: System, actor: Actor, field: str, noun: str, row_id: int, *,
     """
     row = None
     if noun in FAMILIES:
-        rows = rows_of(system, noun)
-        row = (rows.lock if lock else rows.get)(row_id, actor.scope(FAMILIES[noun]))
+        rows, owner = rows_of(system, noun), actor.scope(FAMILIES[noun])
+        row = rows.lock(row_id, owner, share=True) if lock else rows.get(row_id, owner)
     if row is None:
         raise InvalidInput(fields={field: f"there is no {noun} {row_id}"})
     return row

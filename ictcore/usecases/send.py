@@ -100,7 +100,7 @@ def email(
 ) -> dict[str, int]:
     """Send a mail. ``{transmission_id, spool_id, contact_id, program_id}``.
 
-    :param extra: ``from``, ``reply_to`` and ``list_unsubscribe``, as far as they are given.
+    :param extra: ``from``, ``from_name``, ``reply_to`` and ``list_unsubscribe``, as far as they are given.
     :raises InvalidInput: the request cannot be carried out; the field is named, and nothing was made.
     :raises NotSupported: no installed plugin can send it.
     """

@@ -97,8 +97,11 @@ def delete(system: System, actor: Actor, transmission_id: int) -> None:
     """
     owner = require(actor, "transmission_delete", "transmission")
     with system.store.transaction():
-        if system.rows.transmission.lock(transmission_id, owner) is None:
+        if not system.rows.transmission.exists(transmission_id, owner):
             raise NotFound(f"there is no transmission {transmission_id}")
+        # First the attempts, then the transmission, as those who apply events lock them; then what came in between.
+        sending.refuse_in_flight(system.store, "transmission_id", transmission_id)
+        system.rows.transmission.lock(transmission_id, owner)
         sending.refuse_in_flight(system.store, "transmission_id", transmission_id)
         system.rows.transmission.delete(transmission_id, owner)
 

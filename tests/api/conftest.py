@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -103,6 +105,7 @@ class SendEmailParameters(msgspec.Struct, kw_only=True, frozen=True):
 
     template_id: Id
     sender: Line | None = msgspec.field(default=None, name="from")
+    from_name: Line | None = None
     reply_to: Line | None = None
     list_unsubscribe: Line | None = None
 
@@ -121,6 +124,7 @@ class SendEmail:
             "text": row["body_alt"],
             "attachments": row["attachments"],
             "from": given.sender,
+            "from_name": given.from_name,
             "reply_to": given.reply_to,
             "list_unsubscribe": given.list_unsubscribe,
         }
@@ -408,6 +412,26 @@ def tables(store: Store) -> Callable[[], dict[str, int]]:
     names = [model._meta.table_name for model in ALL]  # type: ignore[attr-defined]
     sql = " UNION ALL ".join(f"SELECT '{name}', count(*) FROM \"{name}\"" for name in names)
     return lambda: dict(store.rows(sql))
+
+
+@pytest.fixture
+def together(store: Store) -> Callable[..., list[Any]]:
+    """``together(count, work)``: run ``work(number)`` in ``count`` threads at once; what they returned, in order."""
+
+    def run(count: int, work: Callable[[int], Any]) -> list[Any]:
+        ready = threading.Barrier(count)
+
+        def one(number: int) -> Any:
+            ready.wait(60)
+            try:
+                return work(number)
+            finally:
+                store.close()
+
+        with ThreadPoolExecutor(count) as pool:
+            return list(pool.map(one, range(count)))
+
+    return run
 
 
 def pytest_configure(config: pytest.Config) -> None:

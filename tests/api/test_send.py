@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import base64
-import threading
 
 import msgspec
 import pytest
@@ -38,7 +37,8 @@ def test_a_mail_is_queued_with_its_files(ada, system):
         "/send/email",
         {
             "to": "Bob@Example.com", "subject": "Hi [contact:email]", "text": "plain", "html": "<p>html</p>",
-            "from": "ada@example.com", "reply_to": "r@example.com", "list_unsubscribe": "mailto:u@example.com",
+            "from": "ada@example.com", "from_name": "Ada", "reply_to": "r@example.com",
+            "list_unsubscribe": "mailto:u@example.com",
             "attachments": [{"name": "a.pdf", "content_type": "application/pdf",
                              "content": base64.b64encode(pdf).decode()}],
         },
@@ -47,7 +47,7 @@ def test_a_mail_is_queued_with_its_files(ada, system):
     (file,) = data.pop("attachments")
     assert data == {
         "subject": "Hi bob@example.com", "html": "<p>html</p>", "text": "plain", "from": "ada@example.com",
-        "reply_to": "r@example.com", "list_unsubscribe": "mailto:u@example.com",
+        "from_name": "Ada", "reply_to": "r@example.com", "list_unsubscribe": "mailto:u@example.com",
     }  # fmt: skip
     assert (file["name"], file["content_type"], file["size"]) == ("a.pdf", "application/pdf", len(pdf))
     assert (system.home / "media" / file["digest"][:2] / file["digest"][2:4] / file["digest"]).read_bytes() == pdf
@@ -195,19 +195,8 @@ def test_keys_that_cannot_be(key, ada, tables):
 
 
 @pytest.mark.both_engines
-def test_of_many_requests_with_one_key_exactly_one_sends(client, users, as_user, system):
-    ready, answers = threading.Barrier(8), []
-
-    def request() -> None:
-        ready.wait(20)
-        answers.append(as_user("ada").call("POST", "/send/sms", SMS, headers={"Idempotency-Key": "k"}))
-        system.store.close()
-
-    threads = [threading.Thread(target=request) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+def test_of_many_requests_with_one_key_exactly_one_sends(together, ada, system):
+    answers = together(8, lambda number: ada.call("POST", "/send/sms", SMS, headers={"Idempotency-Key": "k"}))
     assert [answer.status_code for answer in answers] == [200] * 8
     assert len({answer.text for answer in answers}) == 1
     assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == 7

@@ -246,3 +246,33 @@ def test_results_of_all_attempts(ada, system, world):
     ]
     assert ada.get(f"/transmissions/{transmission_id}/results", type="error") == results[1:]
     assert ada.get(f"/spools/{first}/result") == results[:1]
+
+
+@pytest.mark.both_engines
+def test_of_many_who_send_one_transmission_at_once_one_does(together, ada, system, world):
+    answers = together(8, lambda number: ada.call("POST", f"/transmissions/{world.pending}/send"))
+    assert sorted(answer.status_code for answer in answers) == [200] + [423] * 7
+    assert system.store.value("SELECT count(*) FROM spool WHERE transmission_id = ?", (world.pending,)) == 1
+    assert ada.get(f"/transmissions/{world.pending}")["try_done"] == 1
+
+
+@pytest.mark.both_engines
+def test_of_many_who_ask_for_one_number_at_once_one_gets_it(together, ada, system):
+    answers = together(6, lambda number: ada.call("POST", "/programs/receivesms", {"phone": "4711"}))
+    assert sorted(answer.status_code for answer in answers) == [200] + [417] * 5
+    assert system.store.value("SELECT count(*) FROM program") == system.store.value("SELECT count(*) FROM route") == 1
+
+
+@pytest.mark.both_engines
+def test_a_message_is_not_deleted_while_a_program_begins_to_use_it(together, ada, system):
+    """Whoever is first wins; there is never a program without its text."""
+    for _ in range(5):
+        text_id = ada.post("/messages/texts", {"name": "t", "data": "d"})["text_id"]
+
+        def race(number: int, text_id: int = text_id):
+            if number:
+                return ada.call("DELETE", f"/messages/texts/{text_id}")
+            return ada.call("POST", "/programs/sendsms", {"text_id": text_id})
+
+        statuses = [answer.status_code for answer in together(2, race)]
+        assert statuses in ([200, 423], [412, 200])

@@ -67,6 +67,7 @@ class Mail(Sending, kw_only=True):
     text: Content | UnsetType | None = UNSET
     html: Content | UnsetType | None = UNSET
     sender: Email | UnsetType | None = msgspec.field(default=UNSET, name="from")
+    from_name: Line | UnsetType | None = UNSET
     reply_to: Email | UnsetType | None = UNSET
     list_unsubscribe: Unsubscribe | UnsetType | None = UNSET
     attachments: Annotated[list[AttachedFile], Meta(max_length=attachments.MOST)] | UnsetType = UNSET
@@ -102,6 +103,7 @@ def _email(call: Call) -> Any:
     ]
     extra = {
         "from": _text(body.sender),
+        "from_name": _text(body.from_name),
         "reply_to": _text(body.reply_to),
         "list_unsubscribe": _text(body.list_unsubscribe),
     }
