@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -14,15 +15,22 @@ from types import TracebackType
 from ictcore.testing.waiting import PATIENCE, wait_until
 
 _issued: set[int] = set()
+_random = random.SystemRandom()
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 on which nobody listens now; no process of tests gets the same one twice."""
+    """A TCP port of 127.0.0.1 on which nobody listens now; no process of tests gets the same one twice.
+
+    It lies below the range from which the kernel takes ports for outgoing connections, so that none of those can take
+    it before the server does.
+    """
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if port not in _issued:
+        # Not the module's own generator: test runners seed it alike in every process.
+        port = _random.randrange(10_000, 32_000)
+        if port in _issued:
+            continue
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
             _issued.add(port)
             return port
 

@@ -181,7 +181,7 @@ class SimulatorGateway(Gateway):
             "repeated": self._repeated,
             "unknown_events": 0,
         }
-        return [Health("carrier", self._fault, detail)]
+        return [Health("simulator", self._fault, detail)]
 
     def stop(self, timeout: float) -> None:
         """Report at once all that is pending, and end."""
