@@ -127,7 +127,8 @@ def _of_report(mail: Message, blocks: Sequence[Message], attempt_id: str, at: da
     if action == "delayed":
         return _delayed(mail, attempt_id, at, status)
     if action:
-        return Delivered(attempt_id=attempt_id, at=at, vendor_code=f"{action} {status}".strip(), data=data)
+        word = f"{action} {status}".strip()
+        return Delivered(attempt_id=attempt_id, at=at, vendor_code=word, data=data, confirmed=action == "delivered")
     return None
 
 

@@ -124,7 +124,7 @@ class SmtpGateway(Gateway):
             else:
                 fault = "" if pool.proven else "not connected yet"
             detail = {"connections": len(pool.connections), "waiting": len(pool.queue), "accepted": pool.accepted_count}
-            found.append(Health(f"smtp:{trunk.name}", fault, detail))
+            found.append(Health(f"smtp relay {trunk.name}", fault, detail))
         if self._listener is not None:
             found.append(self._listener.health())
         return found

@@ -98,7 +98,7 @@ class Listener:
             "taken": self._taken,
             "unknown_events": self._unknown_events,
         }
-        return Health(f"smtp:{name}-listener", self._fault, detail)
+        return Health(f"smtp {name} listener", self._fault, detail)
 
     def stop(self, timeout: float) -> None:
         """Close the server and all its connections. What was not answered will be sent again by the mail server."""

@@ -122,7 +122,9 @@ def accepted(transaction: Transaction, reply: Reply, at: datetime) -> Event:
     vendor_id = "" if match is None else match[1] or match[2]
     if transaction.waits_for_report:
         return Submitted(attempt_id=attempt_id, at=at, vendor_id=vendor_id)
-    return Delivered(attempt_id=attempt_id, at=at, vendor_id=vendor_id, vendor_code=f"{reply.code} {text}"[:250])
+    code = f"{reply.code} {text}"[:250]
+    # Handed over: the next server has it now, and a bounce can still come.
+    return Delivered(attempt_id=attempt_id, at=at, vendor_id=vendor_id, vendor_code=code, confirmed=False)
 
 
 def refused(transaction: Transaction, stage: str, reply: Reply, at: datetime) -> Event:

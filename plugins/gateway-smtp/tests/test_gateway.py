@@ -340,7 +340,7 @@ def test_one_provider_down_does_not_stop_the_other(
     assert isinstance(outcome(sink, for_good), Delivered)
     assert isinstance(error_of(outcome(sink, moved)), GatewayUnavailable)
     faults = {health.name: bool(health.fault) for health in gateway.health()}
-    assert faults == {"smtp:relay": False, "smtp:down": True}
+    assert faults == {"smtp relay relay": False, "smtp relay down": True}
 
 
 def test_reports_are_asked_for_and_awaited(

@@ -12,6 +12,10 @@ MOST_LINES = 1000
 _ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?:\s|$)")
 
 
+_known: dict[bytes, Reply] = {}
+"""Replies of one line that were read before: a server says the same few sentences for each message."""
+
+
 class BadReply(Exception):
     """What the server wrote is not an SMTP reply."""
 
@@ -82,6 +86,10 @@ class ReplyParser:
         return replies
 
     def _line(self, line: bytes) -> Reply | None:
+        if not self._lines:
+            known = _known.get(line)
+            if known is not None:
+                return known
         code, mark = line[:3], line[3:4]
         if not (len(code) == 3 and code.isdigit() and b"200" <= code <= b"599" and mark in b" -"):
             raise BadReply(f"not a reply line: {line[:80]!r}")
@@ -95,7 +103,12 @@ class ReplyParser:
                 raise BadReply("a reply has too many lines")
             return None
         if not self._lines:
-            return Reply(int(code), (text,))
+            reply = Reply(int(code), (text,))
+            if len(line) < 64:
+                if len(_known) >= 256:
+                    _known.clear()
+                _known[line] = reply
+            return reply
         lines = (*self._lines, text)
         self._lines.clear()
         return Reply(int(code), lines)
