@@ -11,6 +11,7 @@ import unicodedata
 import phonenumbers
 
 from ictcore.spec import InvalidInput
+from ictcore_service_sms import quick
 
 LONGEST_TEXT = 64
 """Characters that are looked at; no person writes a number with more."""
@@ -34,6 +35,8 @@ def destination(address: str, country: str) -> str:
         national numbers without a country).
     :raises InvalidInput: it is no number; the message says why and does not repeat it.
     """
+    if quick.is_e164(address) and (not country or country.upper() in phonenumbers.SUPPORTED_REGIONS):
+        return address
     plus, digits = _digits(address)
     region = country.upper()
     if region and region not in phonenumbers.SUPPORTED_REGIONS:
