@@ -6,9 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ictcore.api.call import Call
 from ictcore.api.openapi import ApiDescription
-from ictcore.api.operation import JSON, Operation
+from ictcore.api.operation import Operation
 
 STATIC = Path(__file__).parents[1] / "static"
 _PAGE_POLICY = (
@@ -18,8 +20,7 @@ _PAGE_POLICY = (
 
 
 def _description(call: Call) -> Any:
-    call.response.content_type = JSON
-    call.response.data = call.system.part(ApiDescription).json()
+    return msgspec.Raw(call.system.part(ApiDescription).json())
 
 
 @cache
@@ -38,7 +39,7 @@ _HTML, _SCRIPT, _STYLE = "text/html; charset=utf-8", "text/javascript; charset=u
 
 OPERATIONS = (
     Operation("openapi.get", "GET", "/openapi.json", _description, "This description", auth=False,
-              produces="application/vnd.oai.openapi+json"),
+              answer=dict[str, Any]),
     Operation("openapi.page", "GET", "/docs", lambda call: _send(call, "docs.html", _HTML),
               "A page to read this description, and to try it", auth=False, produces="text/html"),
     Operation("openapi.script", "GET", "/docs/docs.js", lambda call: _send(call, "docs.js", _SCRIPT),
