@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -42,9 +43,8 @@ class ApiServer:
 
     def peak_memory(self) -> float:
         """The most MB that its worker has held so far (``VmHWM``)."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         peaks = []
-        for child in children:
+        for child in children(self.process.pid):
             for line in Path(f"/proc/{child}/status").read_text().splitlines():
                 if line.startswith("VmHWM:"):
                     peaks.append(int(line.split()[1]) / 1024)
@@ -58,9 +58,23 @@ class ApiServer:
         self.process.stop()
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process has started: gunicorn's workers."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def processor_time(pid: int) -> float:
+    """Seconds of CPU that the workers of a gunicorn have used so far."""
+    ticks = 0
+    for child in children(pid):
+        fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
-def bare_server(folder: Path, *, database: str, key: str) -> Iterator[str]:
-    """The bare application under gunicorn with the same kind of worker; its URL.
+def bare_server(folder: Path, *, database: str, key: str) -> Iterator[tuple[str, int]]:
+    """The bare application under gunicorn with the same kind of worker; its URL and the process id of gunicorn.
 
     :param database: path of an SQLite file, or URL of a PostgreSQL database.
     """
@@ -70,5 +84,5 @@ def bare_server(folder: Path, *, database: str, key: str) -> Iterator[str]:
         "-b", f"127.0.0.1:{port}", "--log-level", "warning", "--no-control-socket", "tests.bench.lib.bare_app:create()",
     ]  # fmt: skip
     environment = {"PYTHONPATH": str(ROOT), "BENCH_DATABASE": database, "BENCH_KEY": key}
-    with ServerProcess(argv, log=folder / "bare.log", port=port, environment=environment, folder=folder):
-        yield f"http://127.0.0.1:{port}"
+    with ServerProcess(argv, log=folder / "bare.log", port=port, environment=environment, folder=folder) as process:
+        yield f"http://127.0.0.1:{port}", process.pid

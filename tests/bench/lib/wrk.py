@@ -6,15 +6,25 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.lib.programs import program
 
+_COUNT = re.compile(r"(\d+) requests in")
 _RATE = re.compile(r"Requests/sec:\s+([0-9.]+)")
 _WRONG = re.compile(r"Non-2xx or 3xx responses: (\d+)")
 
 
-def rate(
+@dataclass(frozen=True)
+class Load:
+    """What wrk has seen: requests per second, and how many requests."""
+
+    rate: float
+    requests: int
+
+
+def run(
     url: str,
     *,
     connections: int,
@@ -23,8 +33,8 @@ def rate(
     script: str = "",
     threads: int = 1,
     allowed: float = 0.0,
-) -> float:
-    """Requests per second over keep-alive connections.
+) -> Load:
+    """Requests over keep-alive connections, as many as the server answers.
 
     :param script: Lua, as wrk takes it.
     :param allowed: the share of answers that may be no success.
@@ -45,4 +55,6 @@ def rate(
     wrong = _WRONG.search(done.stdout)
     if wrong is not None and int(wrong[1]) > allowed * float(found[1]) * seconds:
         raise RuntimeError(f"{wrong[1]} answers were no success: {done.stdout}")
-    return float(found[1])
+    count = _COUNT.search(done.stdout)
+    assert count is not None
+    return Load(float(found[1]), int(count[1]))
