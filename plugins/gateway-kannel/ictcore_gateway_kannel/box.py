@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import logging
-import secrets
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Final
 
-from ictcore.spec import Event, GatewayUnavailable, GatewayUncertain, Health, Receipt, Refusal, Sink, Submitted, utc_now
+from ictcore.spec import GatewayUnavailable, GatewayUncertain, Health, Sink, Submitted, utc_now
+from ictcore_gateway_kannel.boxintake import Batch, Intake
+from ictcore_gateway_kannel.boxpack import Packer, Piece
 from ictcore_gateway_kannel.config import Config
-from ictcore_gateway_kannel.inbound import Inbound, Joiner, Ready
-from ictcore_gateway_kannel.outgoing import Outcome, Outgoing, Seen, ends, gone_back
-from ictcore_gateway_kannel.reports import Reports, Tag, read_tag
-from ictcore_gateway_kannel.text import header
+from ictcore_gateway_kannel.outgoing import Outgoing, Seen, gone_back
+from ictcore_gateway_kannel.reports import Reports
 from ictcore_gateway_kannel.translate import ack_error
-from ictcore_gateway_kannel.transport import Message, Names, Route
+from ictcore_gateway_kannel.transport import Message, Names
 from ictcore_gateway_kannel.wire import frames
 from ictcore_gateway_kannel.wire.box import BoxConnection
-from ictcore_gateway_kannel.wire.frames import Ack, Admin, Frame, Sms, Stencil
-
-log = logging.getLogger(__name__)
+from ictcore_gateway_kannel.wire.frames import Ack, Admin, Frame, Sms
 
 _CHUNK: Final = 400
+"""Most messages that are written at once."""
 _LATE: Final = 20_000
-_packed = lru_cache(maxsize=4096)(lambda value: frames.text(value.encode()))
-_Piece = tuple[bytes, bytes, Outgoing]
-"""A frame, the id that it is acknowledged with, and the attempt that it is a part of."""
+"""Most unanswered messages that a late acknowledgement can still settle."""
 
 
 class BoxTransport:
@@ -43,19 +37,16 @@ class BoxTransport:
         self._config = config
         self._reports = reports
         self._seen = seen
-        self._names = names
-        self._joiner = Joiner(config.join_wait)
+        self._packer = Packer(config.box_name)
         self._connection = BoxConnection(config.host, config.box_port, self)
-        self._sink: Sink | None = None
-        self._box_name = config.box_name.encode()
-        self._stencils: dict[str, Stencil] = {}
+        self._intake = Intake(reports, config.join_wait, names, self._unfinished, self._send)
         self._lock = threading.Lock()
-        self._waiting: deque[_Piece] = deque()
+        self._waiting: deque[Piece] = deque()
         self._control: list[bytes] = []
         self._pending: dict[bytes, Outgoing] = {}
         self._long: dict[str, Outgoing] = {}
         self._late: dict[bytes, Outgoing] = {}
-        self._last: list[_Piece] = []
+        self._last: list[Piece] = []
         self._under_way = 0
         self._generation = 0
         self._suspended = False
@@ -64,13 +55,12 @@ class BoxTransport:
         self._stopping = False
         self._ended = False
         self._next_beat = 0.0
-        self._reference = secrets.randbelow(256)
         self._unknown = 0
 
     # From any thread
 
     def start(self, sink: Sink) -> None:
-        self._sink = sink
+        self._intake.sink = sink
         self._connection.start()
 
     def room(self) -> int:
@@ -81,11 +71,10 @@ class BoxTransport:
         return max(0, self._config.window - self._under_way)
 
     def submit(self, messages: Sequence[Message]) -> None:
-        now = int(time.time())
-        stamp = frames.number(now)
-        pieces: list[_Piece] = []
+        stamp = frames.number(int(time.time()))
+        pieces: list[Piece] = []
         for message in messages:
-            self._pack(message, stamp, pieces)
+            self._packer.pack(message, stamp, pieces)
         with self._lock:
             self._waiting.extend(pieces)
             self._under_way += len(messages)
@@ -95,42 +84,13 @@ class BoxTransport:
         else:
             self._connection.wake()
 
-    def _pack(self, message: Message, stamp: bytes, pieces: list[_Piece]) -> None:
-        outgoing, sender, receiver, encoded, route, validity = message
-        stencil = self._stencils.get(route.smsc) or self._stencil(route)
-        packed_sender = _packed(sender)
-        packed_receiver = frames.text(receiver.encode())
-        attempt_id = outgoing.id.encode()
-        if len(encoded.packed) == 1 and not route.relay:
-            options = frames.options(
-                coding=encoded.coding,
-                mclass=route.mclass,
-                validity=validity,
-                dlr_mask=route.dlr_mask,
-                dlr_url=attempt_id if route.dlr_mask else b"",
-            )
-            part = frames.UNSET + encoded.packed[0]
-            frame = stencil.pack(packed_sender, packed_receiver, part, stamp, attempt_id, options)
-            pieces.append((frame, attempt_id, outgoing))
-            return
-        total = len(encoded.packed)
-        self._reference = reference = (self._reference + 1) & 0xFF
-        for number, data in enumerate(encoded.packed, 1):
-            tag = Tag(outgoing.id, number, total, route.relay).write().encode() if route.dlr_mask else b""
-            options = frames.options(
-                coding=encoded.coding, mclass=route.mclass, validity=validity, dlr_mask=route.dlr_mask, dlr_url=tag
-            )
-            udh = frames.text(header(reference, total, number)) if total > 1 else frames.UNSET
-            wire_id = attempt_id if total == 1 else attempt_id[:-2] + b"%02x" % number
-            frame = stencil.pack(packed_sender, packed_receiver, udh + data, stamp, wire_id, options)
-            pieces.append((frame, wire_id, outgoing))
-
-    def _stencil(self, route: Route) -> Stencil:
-        stencil = Stencil(smsc=route.smsc.encode(), boxc_id=self._box_name)
-        if len(self._stencils) > 1000:
-            self._stencils.clear()
-        self._stencils[route.smsc] = stencil
-        return stencil
+    def _send(self, generation: int, data: bytes) -> None:
+        """Queue acknowledgements, unless the connection that they belong to is gone."""
+        with self._lock:
+            if generation != self._generation:
+                return
+            self._control.append(data)
+        self._connection.wake()
 
     def health(self) -> Sequence[Health]:
         fault = self._connection.fault
@@ -140,11 +100,12 @@ class BoxTransport:
             fault = "bearerbox is going down"
         if not fault and self._stalled:
             fault = f"bearerbox has not answered for {self._config.timeout:g} seconds"
+        unknown = self._unknown + self._connection.unknown + self._intake.unknown + self._reports.unknown
         detail = {
             "under_way": self._under_way,
             "window": self._config.window,
-            "unknown_events": self._unknown + self._connection.unknown + self._reports.unknown,
-            "inbound_waiting_for_parts": len(self._joiner),
+            "unknown_events": unknown,
+            "inbound_waiting_for_parts": self._intake.waiting,
         }
         return (Health("kannel bearerbox", fault, detail),)
 
@@ -157,7 +118,7 @@ class BoxTransport:
     def opened(self) -> bytes:
         self._suspended = self._ending = self._stalled = False
         self._next_beat = time.monotonic() + self._config.heartbeat
-        return frames.admin(frames.IDENTIFY, self._box_name)
+        return frames.admin(frames.IDENTIFY, self._config.box_name.encode())
 
     def chunk(self) -> bytes:
         with self._lock:
@@ -186,17 +147,19 @@ class BoxTransport:
     def finished(self) -> bool:
         return not self._pending and not self._control and (not self._waiting or self._suspended or self._ending)
 
+    def _unfinished(self, attempt_id: str) -> Outgoing | None:
+        return self._pending.get(attempt_id.encode()) or self._long.get(attempt_id)
+
     def received(self, batch: list[Frame]) -> None:
         now = utc_now()
-        events: list[Event] = []
-        taken: list[tuple[int, bytes]] = []
-        pending = self._pending
+        found = Batch()
+        events, pending = found.events, self._pending
         done = 0
         for frame in batch:
             if type(frame) is Ack:
                 outgoing = pending.pop(frame.id, None)
                 if outgoing is None:
-                    self._answered_late(frame, now, events)
+                    self._answered_late(frame, now, found)
                     continue
                 error = ack_error(frame.nack) if frame.nack else None
                 event = outgoing.accept(now) if error is None else outgoing.refuse(error, now)
@@ -208,117 +171,26 @@ class BoxTransport:
                     if outgoing.total > 1:
                         self._long.pop(outgoing.id, None)
                     if outgoing.held is not None:
-                        self._release(outgoing, event, events, taken)
+                        self._intake.release(outgoing, event, found)
             elif type(frame) is Sms:
-                self._message(frame, now, events, taken)
+                self._intake.message(frame, now, found)
             elif type(frame) is Admin:
                 self._command(frame)
         if done:
             self._stalled = False
             with self._lock:
                 self._under_way -= done
-        if events or taken:
-            self._hand_over(events, taken)
+        if events or found.taken:
+            self._intake.hand_over(found)
 
-    def _message(self, frame: Sms, now: datetime, events: list[Event], taken: list[tuple[int, bytes]]) -> None:
-        if frame.kind == frames.REPORT_MO:
-            event = self._reports.event(
-                read_tag(frame.dlr_url.decode("ascii", "replace")),
-                frame.dlr_mask,
-                frame.data.decode("utf-8", "replace") if frame.data else "",
-                now,
-                frame.time,
-                frame.foreign_id.decode("utf-8", "replace") if frame.foreign_id else "",
-            )
-            if event is None:
-                taken.append((-1, frame.id))
-                return
-            outgoing = self._pending.get(event.attempt_id.encode()) or self._long.get(event.attempt_id)
-            if outgoing is not None:
-                outgoing.hold(event, frame.id)
-                return
-            taken.append((len(events), frame.id))
-            events.append(event)
-        elif frame.kind == frames.MO:
-            ready = self._joiner.add(self._inbound(frame), time.monotonic())
-            if ready is not None:
-                self._ready(ready, events, taken)
-        else:
-            self._unknown += 1
-            taken.append((-1, frame.id))
-
-    def _release(
-        self, outgoing: Outgoing, outcome: Outcome, events: list[Event], taken: list[tuple[int, bytes]]
-    ) -> None:
-        """Let the reports that overtook the outcome follow it."""
-        for report, handle in outgoing.held or ():
-            assert isinstance(handle, bytes)
-            if ends(outcome):
-                taken.append((-1, handle))
-            else:
-                taken.append((len(events), handle))
-                events.append(report)
-        outgoing.held = None
-
-    def _inbound(self, frame: Sms) -> Inbound:
-        return Inbound(
-            id=frame.id.decode("ascii", "replace"),
-            caller=frame.sender.decode("utf-8", "replace"),
-            called=frame.receiver.decode("utf-8", "replace"),
-            data=frame.data,
-            udh=frame.udh,
-            coding=frame.coding,
-            charset=frame.charset.decode("ascii", "replace"),
-            smsc=self._names(frame.smsc.decode("utf-8", "replace")),
-            at=frame.time,
-            handle=frame.id,
-        )
-
-    def _ready(self, ready: Ready, events: list[Event], taken: list[tuple[int, bytes]]) -> None:
-        index = len(events)
-        events.append(ready.event)
-        taken.extend((index, handle) for handle in ready.handles if isinstance(handle, bytes))
-
-    def _hand_over(self, events: list[Event], taken: list[tuple[int, bytes]]) -> None:
-        """Put ``events`` into the sink; acknowledge ``taken`` to bearerbox when they are stored, not before."""
-        if not taken:
-            if self._sink is not None:
-                self._sink.put(events)
-            return
-        self._reports.flush()
-        if not events:
-            self._acknowledge(self._generation, (), taken)
-            return
-        generation = self._generation
-
-        def stored(receipt: Receipt) -> None:
-            self._acknowledge(generation, receipt.refusals, taken)
-
-        assert self._sink is not None
-        self._sink.put(events).then(stored)
-
-    def _acknowledge(self, generation: int, refusals: Sequence[Refusal | None], taken: list[tuple[int, bytes]]) -> None:
-        if any(refusals):
-            acks = [
-                frames.ack(message_id, frames.ACK_FAILED if index >= 0 and refusals[index] else frames.ACK_SUCCESS)
-                for index, message_id in taken
-            ]
-        else:
-            prefix = frames.ack(b"")
-            acks = [prefix + message_id for _, message_id in taken]
-        with self._lock:
-            if generation != self._generation:
-                return  # that connection is gone: bearerbox hands them over again, and their keys are known
-            self._control.append(b"".join(acks))
-        self._connection.wake()
-
-    def _answered_late(self, frame: Ack, now: datetime, events: list[Event]) -> None:
+    def _answered_late(self, frame: Ack, now: datetime, batch: Batch) -> None:
         outgoing = self._late.pop(frame.id, None)
         if outgoing is None:
             self._unknown += 1
         elif frame.nack in (frames.ACK_SUCCESS, frames.ACK_BUFFERED) and outgoing.total == 1:
             self._stalled = False
-            events.append(Submitted(attempt_id=outgoing.id, at=now) if outgoing.reports else outgoing.delivered(now))
+            settled = Submitted(attempt_id=outgoing.id, at=now) if outgoing.reports else outgoing.delivered(now)
+            batch.events.append(settled)
 
     def _command(self, frame: Admin) -> None:
         if frame.command == frames.SUSPEND:
@@ -329,6 +201,8 @@ class BoxTransport:
             self._ending = True
             self._give_back(GatewayUnavailable("bearerbox is going down"))
             self._connection.hang_up("bearerbox went down")
+        else:
+            self._unknown += 1
 
     def tick(self, now: float) -> None:
         connected = self._connection.connected
@@ -339,17 +213,11 @@ class BoxTransport:
             with self._lock:
                 self._control.append(frames.heartbeat(len(self._pending)))
         self._expire(now - self._config.timeout)
-        overdue = self._joiner.overdue(now)
-        if overdue:
-            events: list[Event] = []
-            taken: list[tuple[int, bytes]] = []
-            for ready in overdue:
-                self._ready(ready, events, taken)
-            self._hand_over(events, taken)
+        self._intake.tick(now)
 
     def _expire(self, before: float) -> None:
         """Whoever was sent before that moment and has no answer is uncertain from now on."""
-        late: list[_Piece] = []
+        late: list[Piece] = []
         for wire_id, outgoing in self._pending.items():  # in the order of sending
             if outgoing.sent_at > before:
                 break
@@ -370,8 +238,8 @@ class BoxTransport:
             self._ended = self._stopping
             self._generation += 1
             self._control.clear()
-        self._joiner.clear()
-        kept: list[_Piece] = []
+        self._intake.lost(self._generation)
+        kept: list[Piece] = []
         for piece in reversed(self._last):
             unwritten -= len(piece[0])
             if unwritten < 0:
@@ -386,8 +254,6 @@ class BoxTransport:
         self._refuse(written, GatewayUncertain("the connection broke before the acknowledgement came"))
         self._refuse(kept, GatewayUnavailable(reason))
         self._give_back(GatewayUnavailable(reason))
-        if self._stopping:
-            self._reports.close()
 
     def _give_back(self, error: GatewayUnavailable) -> None:
         with self._lock:
@@ -395,24 +261,22 @@ class BoxTransport:
             self._waiting.clear()
         self._refuse(pieces, error)
 
-    def _refuse(self, pieces: Sequence[_Piece], error: GatewayUnavailable | GatewayUncertain) -> None:
+    def _refuse(self, pieces: Sequence[Piece], error: GatewayUnavailable | GatewayUncertain) -> None:
         if not pieces:
             return
         now = utc_now()
-        events: list[Event] = []
-        taken: list[tuple[int, bytes]] = []
+        batch = Batch()
         done = 0
         for _, _, outgoing in pieces:
             event = outgoing.refuse(error, now)
             if event is None:
                 continue
             done += 1
-            events.append(event)
+            batch.events.append(event)
             gone_back(event, self._seen)
             self._long.pop(outgoing.id, None)
             if outgoing.held is not None:
-                self._release(outgoing, event, events, taken)
+                self._intake.release(outgoing, event, batch)
         with self._lock:
             self._under_way -= done
-        if events:
-            self._hand_over(events, taken)
+        self._intake.hand_over(batch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -161,7 +162,9 @@ class AgainstKannel(Conformance):
     @pytest.fixture
     def setting_values(self, far_side: FarSide) -> Mapping[str, Any]:
         assert isinstance(far_side, KannelBehind)
-        return far_side.kannel.settings(self.transport)
+        # One Kannel serves many tests: a name and a port of its own, so that no test gets the reports of another.
+        own = {"kannel.box_name": f"box-{uuid.uuid4().hex[:20]}", "kannel.listen_port": 0}
+        return {**far_side.kannel.settings(self.transport), **own}
 
 
 @pytest.mark.real
