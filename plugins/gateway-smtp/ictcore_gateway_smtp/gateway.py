@@ -31,8 +31,10 @@ from ictcore_gateway_smtp.wire.pool import Pool
 
 log = logging.getLogger(__name__)
 
-PER_CONNECTION: Final = 64
-"""Attempts taken per connection, so that a connection never waits for the dispatcher."""
+LEAST: Final = 4
+MOST: Final = 128
+"""Attempts taken per connection: enough for a connection never to wait for the dispatcher, and no more, because after a
+crash nobody knows of those that waited here whether they left."""
 NOTHING_LEFT: Final = (GatewayUnavailable, GatewayThrottled, GatewayMisconfigured)
 """After these the dispatcher may submit the same id again."""
 REMEMBERED: Final = 100_000
@@ -55,6 +57,8 @@ class SmtpGateway(Gateway):
         self._sink: Sink | None = None
         self._loop = Loop("smtp-gateway", self._turn)
         self._listener: Listener | None = None
+        self._pace = 0
+        self._settled = 0
         self._stopping = False
         self._stopped = False
         self._deadline = 0.0
@@ -94,7 +98,8 @@ class SmtpGateway(Gateway):
         if self._stopping:
             return 0
         usable = [pool for _, pool in self._trunks.values() if pool.proven]
-        limit = PER_CONNECTION * sum(pool.settings.connections for pool in usable)
+        connections = sum(pool.settings.connections for pool in usable)
+        limit = min(MOST * connections, max(LEAST * connections, self._pace))
         return max(0, limit - len(self._open))
 
     def submit(self, attempts: Sequence[Attempt]) -> None:
@@ -153,6 +158,10 @@ class SmtpGateway(Gateway):
                 inbox, self._inbox = self._inbox, []
             for attempt in inbox:
                 self._hand_over(attempt)
+        if tick:
+            # What was settled since the last tick tells how many can be under way at this server's speed.
+            self._pace = max(2 * self._settled, self._pace * 3 // 4)
+            self._settled = 0
         for _, pool in self._trunks.values():
             if tick or pool.queue:
                 pool.turn(now, tick)
@@ -161,9 +170,17 @@ class SmtpGateway(Gateway):
         if self._stopping and self._deadline:
             self._go_on_stopping(now)
         if self._events:
-            events, self._events = self._events, []
-            assert self._sink is not None
+            self._hand_in()
+
+    def _hand_in(self) -> None:
+        assert self._sink is not None
+        events, self._events = self._events, []
+        self._settled += len(events)
+        try:
             self._sink.put(events)
+        except Exception:
+            log.exception("the sink refused events; they are kept")
+            self._events = events + self._events
 
     def _hand_over(self, attempt: Attempt) -> None:
         known = self._trunks.get(attempt.trunk)

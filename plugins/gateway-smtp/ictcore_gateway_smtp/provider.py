@@ -43,7 +43,7 @@ class SmtpProvider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     sender: str = ""
     bounce_address: str = ""
     reports: bool = False
-    connect_timeout: Seconds = 15.0
+    connect_timeout: Seconds = 30.0
     command_timeout: Seconds = 120.0
     data_timeout: Seconds = 600.0
     idle_timeout: Seconds = 30.0

@@ -36,6 +36,6 @@ SETTINGS = (
         "How long a message that came in may wait to be stored, before the mail server is told to send it again.",
         unit="seconds",
         minimum=0.1,
-        maximum=600,
+        maximum=240,
     ),
 )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from ictcore_gateway_smtp.gateway import SmtpGateway
 from ictcore_gateway_smtp.plugin import SmtpGatewayType
@@ -21,6 +22,12 @@ from ictcore.testing.require import require_program
 from ictcore.testing.waiting import wait_until
 
 _numbers = itertools.count(1)
+
+# A slow machine is no fault of the code; files of examples do not belong into the tree.
+hypothesis.settings.register_profile(
+    "gateway-smtp", deadline=None, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("gateway-smtp")
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from ictcore.spec import (
     GatewayUnavailable,
     GatewayUncertain,
     NotSubmitted,
+    Receipt,
     Submitted,
     Trunk,
     cause,
@@ -451,3 +453,90 @@ def test_a_rejected_address_reaches_no_server(
     assert error.cause == cause.INVALID_ADDRESS
     assert isinstance(outcome(sink, good), Delivered)
     assert len(server.mails) == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [{"text": 5}, {"attachments": [{}]}, {"attachments": "x"}, {"headers": "x"}, {"html": ["x"]}, {"subject": {}}],
+    ids=str,
+)
+def test_a_plan_that_makes_no_sense_is_refused_and_the_next_one_goes(
+    data: dict[str, Any],
+    server: ScriptedServer,
+    start_gateway: Start,
+    make_attempt: MakeAttempt,
+    make_trunk: MakeTrunk,
+) -> None:
+    gateway, sink = start_gateway(make_trunk(server.port))
+    bad, good = make_attempt(**data), make_attempt()
+    gateway.submit([bad, good])
+    assert isinstance(error_of(outcome(sink, bad)), GatewayRejected)
+    assert isinstance(outcome(sink, good), Delivered)
+    assert len(server.mails) == 1
+
+
+def test_a_sink_that_fails_loses_no_event(
+    server: ScriptedServer, start_gateway: Start, make_attempt: MakeAttempt, make_trunk: MakeTrunk
+) -> None:
+    class Moody(MemorySink):
+        moods = 3
+
+        def put(self, events: Sequence[Event]) -> Receipt:
+            self.moods -= 1
+            if self.moods > 0:
+                raise RuntimeError("not now")
+            return super().put(events)
+
+    gateway, sink = start_gateway(make_trunk(server.port), sink=Moody())
+    attempts = [make_attempt() for _ in range(5)]
+    gateway.submit(attempts)
+    for attempt in attempts:
+        assert isinstance(outcome(sink, attempt), Delivered)
+
+
+def test_no_more_files_is_a_fault_that_passes(
+    server: ScriptedServer,
+    start_gateway: Start,
+    make_attempt: MakeAttempt,
+    make_trunk: MakeTrunk,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_connection(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ictcore_gateway_smtp.wire.pool.Connection", no_connection)
+        gateway, sink = start_gateway(make_trunk(server.port), ready=False)
+        wait_until(lambda: "Too many open files" in gateway.health()[0].fault, what="the fault is told")
+    wait_until(gateway.room, what="it goes on")
+    attempt = make_attempt()
+    gateway.submit([attempt])
+    assert isinstance(outcome(sink, attempt), Delivered)
+
+
+def test_a_connection_that_was_idle_for_long_has_its_whole_time_to_answer(
+    server: ScriptedServer, start_gateway: Start, make_attempt: MakeAttempt, make_trunk: MakeTrunk
+) -> None:
+    gateway, sink = start_gateway(make_trunk(server.port, command_timeout=0.8))
+    server.on("MAIL", STALL)
+    idle_since = time.monotonic()
+    wait_until(lambda: time.monotonic() - idle_since > 1.2, what="it was idle for longer than a command may take")
+    attempt = make_attempt()
+    begun = time.monotonic()
+    gateway.submit([attempt])
+    assert isinstance(error_of(outcome(sink, attempt)), GatewayUnavailable)
+    assert time.monotonic() - begun >= 0.7, "given up before its time"
+
+
+def test_room_follows_the_speed_of_the_server(
+    server: ScriptedServer, start_gateway: Start, make_attempt: MakeAttempt, make_trunk: MakeTrunk
+) -> None:
+    gateway, _ = start_gateway(make_trunk(server.port, connections=2))
+    assert gateway.room() == 8
+
+    def more() -> bool:
+        gateway.submit([make_attempt() for _ in range(gateway.room())])
+        return gateway.room() > 8
+
+    wait_until(more, what="it takes more at once")
+    assert gateway.room() <= 256

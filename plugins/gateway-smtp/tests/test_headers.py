@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from email import message_from_bytes, policy
+from email.header import decode_header, make_header
 from email.headerregistry import Address
 from email.message import EmailMessage
+from email.utils import parseaddr
 from typing import cast
 
 import pytest
@@ -124,8 +126,11 @@ def test_any_name_comes_back(name: str) -> None:
     assert list(mail.keys()) == ["From"]
     (address,) = cast(tuple[Address, ...], mail["From"].addresses)
     assert address.addr_spec == "shop@example.com"
+    # The library's new parser puts a space between two encoded words of a name; the old one reads them right.
+    raw, plain = parseaddr(field.decode().partition(":")[2].replace("\r\n", "").strip())
+    assert plain == "shop@example.com"
     if name.isprintable():
-        assert address.display_name == name.strip()
+        assert str(make_header(decode_header(raw))) == name.strip()
 
 
 @given(st.text(max_size=120))

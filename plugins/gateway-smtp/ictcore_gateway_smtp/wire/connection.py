@@ -37,6 +37,10 @@ class Watcher(Protocol):
         """Watch it no more."""
         ...
 
+    def now(self) -> float:
+        """Monotonic seconds."""
+        ...
+
 
 class Keeper(Protocol):
     """Keeps connections (the pool)."""
@@ -77,7 +81,7 @@ class Connection:
         self._pending: memoryview | None = None
         self._watched = 0
         self._was_ready = False
-        self._now: Callable[[], float] = getattr(watcher, "now", lambda: 0.0)
+        self._now = watcher.now
         self._sock: socket.socket = socket.socket(address[0], socket.SOCK_STREAM)
         self._sock.setblocking(False)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -198,6 +202,7 @@ class Connection:
         """Write until the socket is full or nothing is left."""
         client = self.client
         if client.out:
+            self.active_at = self._now()
             chunks = client.out if self._pending is None else [bytes(self._pending), *client.out]
             data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
             client.out = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import selectors
 import socket
 import threading
@@ -10,6 +11,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
+
+log = logging.getLogger(__name__)
 
 TICK: Final = 0.25
 """Seconds. How often time limits are looked at."""
@@ -23,19 +26,19 @@ class Loop:
 
     def __init__(self, name: str, on_turn: Callable[[float, bool], None]) -> None:
         self._on_turn = on_turn
-        self._selector = selectors.DefaultSelector()
         self._calls: deque[Callable[[], None]] = deque()
-        self._reader, self._writer = socket.socketpair()
-        self._reader.setblocking(False)
-        self._writer.setblocking(False)
-        self._selector.register(self._reader, selectors.EVENT_READ, self._woken)
         self._asleep = False
         self._ending = False
         self._time = time.monotonic()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread; not twice."""
+        self._selector = selectors.DefaultSelector()
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        self._selector.register(self._reader, selectors.EVENT_READ, self._woken)
         self._thread.start()
 
     def call(self, function: Callable[[], None]) -> None:
@@ -61,10 +64,11 @@ class Loop:
         return not self._thread.is_alive()
 
     def close(self) -> None:
-        """Give back the loop's own sockets, once its thread has ended or was never started."""
-        self._selector.close()
-        self._reader.close()
-        self._writer.close()
+        """Give back the loop's own sockets, once its thread has ended; nothing to do when it was never started."""
+        if self._thread.ident is not None:
+            self._selector.close()
+            self._reader.close()
+            self._writer.close()
 
     def now(self) -> float:
         """Monotonic seconds, read once a round."""
@@ -94,11 +98,15 @@ class Loop:
             ready = select(0.0 if calls else max(0.0, next_tick - time.monotonic()))
             self._asleep = False
             self._time = now = time.monotonic()
-            for key, events in ready:
-                key.data(events)
-            while calls:
-                calls.popleft()()
             tick = now >= next_tick
             if tick:
                 next_tick = now + TICK
-            self._on_turn(now, tick)
+            try:
+                for key, events in ready:
+                    key.data(events)
+                while calls:
+                    calls.popleft()()
+                self._on_turn(now, tick)
+            except Exception:
+                # The thread must live: without it nothing is sent and nothing is told.
+                log.exception("a fault of our own in the mail loop")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import ssl
 from collections import deque
@@ -9,7 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from ictcore.spec import Attempt, Event, GatewayError, GatewayMisconfigured, GatewayUnavailable, NotSubmitted, utc_now
+from ictcore.spec import (
+    Attempt,
+    Event,
+    GatewayError,
+    GatewayMisconfigured,
+    GatewayRejected,
+    GatewayUnavailable,
+    NotSubmitted,
+    cause,
+    utc_now,
+)
 from ictcore_gateway_smtp import translate
 from ictcore_gateway_smtp.provider import SmtpProvider
 from ictcore_gateway_smtp.wire.client import SmtpClient, Transaction
@@ -19,10 +30,15 @@ from ictcore_gateway_smtp.wire.loop import Loop
 from ictcore_gateway_smtp.wire.replies import Reply
 from ictcore_gateway_smtp.wire.resolver import numeric, resolve
 
+log = logging.getLogger(__name__)
+
 FIRST_DELAY: Final = 0.5
 LONGEST_DELAY: Final = 60.0
 PROBE_AFTER: Final = 60.0
 """Seconds after which a server that closed our last, unused connection is connected to again."""
+
+MORE_AFTER: Final = 60.0
+"""Seconds after which a server that refused further connections is asked for them again."""
 
 Make = Callable[[Attempt, Mapping[str, str]], Transaction]
 """Builds the message of an attempt for a server with these capabilities; raises a :class:`GatewayError`."""
@@ -62,6 +78,7 @@ class Pool:
         self._probe_at = 0.0
         self._delay = FIRST_DELAY
         self._most = settings.connections
+        self._more_at = 0.0
         self._draining = False
         self._closed = False
 
@@ -79,6 +96,8 @@ class Pool:
         """Give waiting messages to connections, open more, close unused ones, keep time limits."""
         if tick:
             self._check_times(now)
+            if now >= self._more_at:
+                self._most = self.settings.connections
         if self._draining:
             return
         if self.queue:
@@ -122,6 +141,10 @@ class Pool:
                 return self._make(attempt, client.capabilities)
             except GatewayError as error:
                 self._report(NotSubmitted(attempt_id=attempt.id, at=utc_now(), error=error))
+            except Exception as error:
+                log.exception("the message of attempt %s cannot be built", attempt.id)
+                wrong = GatewayRejected(f"{type(error).__name__} while the message was built", cause=cause.INTERNAL)
+                self._report(NotSubmitted(attempt_id=attempt.id, at=utc_now(), error=wrong))
         return None
 
     def accepted(self, transaction: Transaction, reply: Reply) -> None:
@@ -157,7 +180,8 @@ class Pool:
         if client.ready and (client.settled or (error is None and not client.nonsense)):
             self._probe_at = now + PROBE_AFTER
         elif self.ready:
-            self._most = max(1, len(self.connections))  # it serves us, but not on so many connections
+            # It serves us, but not on so many connections.
+            self._most, self._more_at = max(1, len(self.connections)), now + MORE_AFTER
         else:
             fault = client.fault or _fault(error, client.nonsense)
             self._failed(fault, now)
@@ -191,9 +215,16 @@ class Pool:
             resolve(self.host, self.port, lambda found, wrong: self._loop.call(lambda: self._resolved(found, wrong)))
             return
         for _ in range(wanted):
+            if not self._addresses:
+                return  # the one before failed at once
             client = SmtpClient(self.options, self)
             address = self._addresses[self._address_at % len(self._addresses)]
-            connection = Connection(address, client, self._loop, self, self._tls, self.host)
+            try:
+                connection = Connection(address, client, self._loop, self, self._tls, self.host)
+            except OSError as error:  # no more files may be open
+                if not self.ready:
+                    self._failed(_fault(error, ""), self._loop.now())
+                return
             self.connections.add(connection)
             connection.open()
 
