@@ -1,0 +1,1 @@
+"""Attempts out: which are due, by which provider they go, and who looks after them when a dispatcher dies."""

@@ -1,0 +1,1 @@
+"""Events in: stored once, applied to attempts, answered to the far side only when they are kept."""

@@ -59,6 +59,11 @@ class BlockingGateway(Gateway):
         return 0 if self._stopping else max(0, 2 * self.workers - self._under_way)
 
     def submit(self, attempts: Sequence[Attempt]) -> None:
+        if self._stopping:
+            error = GatewayUnavailable("the gateway is stopping")
+            if self._sink is not None:
+                self._sink.put([NotSubmitted(attempt_id=one.id, at=utc_now(), error=error) for one in attempts])
+            return
         for attempt in attempts:
             with self._lock:
                 if attempt.id in self._seen:

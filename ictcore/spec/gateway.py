@@ -133,7 +133,8 @@ class Gateway(Protocol):
     def provision(self, trunks: Sequence[Trunk]) -> None:
         """Make ``trunks`` the ones in use: write configuration, reload, drop those that are gone.
 
-        Safe to call again with the same trunks, then it changes nothing. May block some seconds.
+        As long as there are none, the gateway connects to nothing and its health is empty: it is installed and not
+        used. Safe to call again with the same trunks, then it changes nothing. May block some seconds.
 
         :raises GatewayMisconfigured: a trunk's settings are wrong; the others are in use all the same.
         """
@@ -153,6 +154,7 @@ class Gateway(Protocol):
         For each attempt exactly one of these goes to the sink, within the gateway's own time limit:
         ``Submitted`` (taken, report follows), ``Delivered`` or ``Failed`` (taken, and this is the end), or
         ``NotSubmitted`` with the error that decides what follows. An id that was submitted before is not sent again.
+        After ``stop()`` every attempt is answered by ``NotSubmitted(GatewayUnavailable)``.
         """
         ...
 
@@ -164,7 +166,10 @@ class Gateway(Protocol):
         ...
 
     def health(self) -> Sequence[Health]:
-        """Its connections and how they are. Never blocks, never raises."""
+        """Its connections and how they are. Never blocks, never raises.
+
+        An entry's ``detail`` may say ``unknown_events``: how many reports came that nobody understands.
+        """
         ...
 
     def stop(self, timeout: float) -> None:

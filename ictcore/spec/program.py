@@ -61,5 +61,8 @@ class ProgramType(Protocol):
         ...
 
     def routes(self, parameters: Any, references: Mapping[str, Mapping[str, Any]]) -> Sequence[RouteRequest]:
-        """The inbound routes that the program wants; ``()`` for outbound programs."""
+        """The inbound routes that the program wants; ``()`` for outbound programs. The core normalises ``called``.
+
+        :raises InvalidInput: the parameters ask for no route that can be.
+        """
         ...

@@ -30,3 +30,12 @@ class ServiceType(Protocol):
         :raises InvalidInput: it cannot be an address of this service; the message says why.
         """
         ...
+
+    def normalize_source(self, address: str, country: str) -> str:
+        """The same for our own side, which may be more than an address: an SMS may come from a name.
+
+        Services where it may not be so inherit this.
+
+        :raises InvalidInput: it can be no sender of this service; the message says why.
+        """
+        return self.normalize(address, country)

@@ -98,13 +98,12 @@ def normal(system: System, service: ServiceType, field: str, address: str) -> st
 
 
 def _source(system: System, service: ServiceType, account: Mapping[str, Any] | None) -> str:
-    """Our side. Services where it may be a name say so by a method ``normalize_source``."""
+    """Our side."""
     address = account[service.address_field] if account is not None else ""
     if not address:
         return ""
-    normalize = getattr(service, "normalize_source", service.normalize)
     try:
-        return str(normalize(address, system.settings["core.country"]))
+        return service.normalize_source(address, system.settings["core.country"])
     except InvalidInput as error:
         field = service.address_field
         raise InvalidInput(fields={"account_id": f"the account's {field} cannot be used: {error.message}"}) from None

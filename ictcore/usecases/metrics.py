@@ -67,7 +67,8 @@ def read(system: System) -> Sample:
     for flag, name in NAMES.items():
         due = store.value(
             "SELECT min(not_before) FROM"  # noqa: S608
-            f" (SELECT not_before FROM spool WHERE state = 'queued' AND service_flag = ? LIMIT {COUNT_LIMIT}) AS counted"
+            " (SELECT not_before FROM spool WHERE state = 'queued' AND service_flag = ?"
+            f" LIMIT {COUNT_LIMIT}) AS counted"
             " WHERE not_before <= ?",
             (flag, now),
         )

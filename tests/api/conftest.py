@@ -35,6 +35,7 @@ from ictcore.spec import (
     render,
     single,
 )
+from ictcore.spec.service import ServiceType
 from ictcore.store.database import Store
 from ictcore.store.models import ALL
 from ictcore.store.schema import migrate
@@ -49,7 +50,7 @@ OWN = frozenset(name for name in all_names() if "_" in name and not name.endswit
 """Every permission that shows a user his own rows only."""
 
 
-class FakeService:
+class FakeService(ServiceType):
     """A service whose addresses are easy to tell apart: ``normalize`` drops spaces, and needs a mark."""
 
     retry = MESSAGES

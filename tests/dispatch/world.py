@@ -34,6 +34,7 @@ from ictcore.spec import (
     new_attempt_id,
     single,
 )
+from ictcore.spec.service import ServiceType
 from ictcore.store.database import Store
 from ictcore.store.media import MediaStore
 from ictcore.store.plans import dump_plan
@@ -60,7 +61,7 @@ class Clock:
         return self.now.timestamp()
 
 
-class Service:
+class Service(ServiceType):
     """A service with short words for addresses."""
 
     def __init__(self, name: str, *, resend_uncertain: bool = False) -> None:
