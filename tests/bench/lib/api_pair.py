@@ -14,7 +14,7 @@ from typing import Any
 import jwt
 
 from tests.bench.lib import wrk
-from tests.bench.lib.api_server import ApiServer, bare_server, processor_time
+from tests.bench.lib.api_server import ApiServer, bare_server, workers_time
 from tests.bench.lib.measure import Pair, in_turns, rounded
 from tests.bench.lib.systems import add_contacts, new_system
 
@@ -48,9 +48,9 @@ class ApiPair:
 
         def one(name: str, side: Side, where: str) -> float:
             headers = {"Authorization": f"Bearer {side.token}"}
-            before = processor_time(side.pid)
+            before = workers_time(side.pid)
             load = wrk.run(side.url + where, connections=CONNECTIONS, seconds=seconds, headers=headers, script=script)
-            spent[name].append((processor_time(side.pid) - before) / load.requests * 1e6)
+            spent[name].append((workers_time(side.pid) - before) / load.requests * 1e6)
             return load.rate
 
         pair = in_turns(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ictcore.testing.servers import ServerProcess, free_port
+from tests.bench.lib.process import children, peak_memory, processor_time
 from tests.bench.lib.systems import PASSWORD
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -43,12 +43,7 @@ class ApiServer:
 
     def peak_memory(self) -> float:
         """The most MB that its worker has held so far (``VmHWM``)."""
-        peaks = []
-        for child in children(self.process.pid):
-            for line in Path(f"/proc/{child}/status").read_text().splitlines():
-                if line.startswith("VmHWM:"):
-                    peaks.append(int(line.split()[1]) / 1024)
-        return max(peaks)
+        return max(peak_memory(child) for child in children(self.process.pid))
 
     def __enter__(self) -> ApiServer:
         self.process.start()
@@ -58,18 +53,9 @@ class ApiServer:
         self.process.stop()
 
 
-def children(pid: int) -> list[int]:
-    """The processes that a process has started: gunicorn's workers."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def processor_time(pid: int) -> float:
+def workers_time(pid: int) -> float:
     """Seconds of CPU that the workers of a gunicorn have used so far."""
-    ticks = 0
-    for child in children(pid):
-        fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return sum(processor_time(child) for child in children(pid))
 
 
 @contextmanager
