@@ -83,7 +83,7 @@ SETTINGS: Final = (
         "listen_host",
         str,
         "127.0.0.1",
-        "Address on which we take reports and inbound messages from smsbox (http; box when listen_port is set).",
+        "Address on which we take reports and inbound messages from smsbox (http).",
     ),
     _setting(
         "listen_port",

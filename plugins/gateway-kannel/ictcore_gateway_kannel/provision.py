@@ -18,6 +18,9 @@ from ictcore_gateway_kannel.smscconf import render
 
 log = logging.getLogger(__name__)
 
+TRIED = "1.4.5"
+"""The release of Kannel that this plugin was tried with; the box protocol of others may have other fields."""
+
 Written = tuple[Trunk, Smpp | Http]
 
 
@@ -139,6 +142,8 @@ class Provisioner:
                 status = self._admin.status()
                 if self._settle(self._admin, status):
                     status = self._admin.status()
+                if status.version != TRIED and (self._status is None or self._status.version != status.version):
+                    log.warning("bearerbox is %r; this was tried with %s", status.version, TRIED)
                 self._present = frozenset(link.smsc_id for link in status.links)
                 self._status, self._fault = status, ""
             except GatewayError as error:
@@ -182,7 +187,8 @@ class Provisioner:
         if status is None:
             return [Health("kannel admin", self._fault or "not asked yet")]
         fault = "" if status.state in ("", "running") else f"bearerbox is {status.state}"
-        found = [Health("kannel admin", fault, {"version": status.version, "state": status.state})]
+        detail: dict[str, object] = {"version": status.version, "tried_with": TRIED, "state": status.state}
+        found = [Health("kannel admin", fault, detail)]
         by_id: dict[str, LinkState] = {}
         for link_state in status.links:  # one id may have two connections: tell of the one that is worse off
             if link_state.smsc_id not in by_id or not link_state.online:

@@ -81,6 +81,7 @@ class Reports:
             self.unknown += 1
             return None
         at = datetime.fromtimestamp(when, UTC) if 0 < when < now.timestamp() - _STALE else now
+        vendor_id = translate.message_id(text, vendor_id)
         event = translate.report(tag.attempt_id, mask, text, at, reports=not tag.relay, vendor_id=vendor_id)
         if event is None:
             self.unknown += 1

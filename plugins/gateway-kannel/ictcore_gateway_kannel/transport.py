@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from ictcore.spec import Event, Health, Sink
+from ictcore.spec import Health, Sink
 from ictcore_gateway_kannel.outgoing import Outgoing
 from ictcore_gateway_kannel.text import Encoded
 
@@ -67,9 +67,3 @@ class Transport(Protocol):
     def stop(self, timeout: float) -> None:
         """Finish what is under way within ``timeout`` seconds and close. Calling it twice is safe."""
         ...
-
-
-def put(sink: Sink, events: Sequence[Event]) -> None:
-    """Hand over events whose receipt nobody waits for."""
-    if events:
-        sink.put(events)

@@ -297,3 +297,24 @@ def test_fields_of_a_message(
     assert (first.data.decode(), first.coding, first.smsc, first.dlr_mask) == ("Grüße €", 0, b"fake", 23)
     assert first.id == first.dlr_url == plain.id.encode()
     assert (second.sender, third.sender) == (b"My Shop", b"ICTCore")
+
+
+def test_a_fault_of_our_own_ends_the_connection_and_not_the_gateway(
+    gateway: Any, bearerbox: FakeBearerbox, make_attempt: Any, memory_sink: MemorySink, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    intake, whole = gateway.transport._intake, gateway.transport._intake.message
+
+    def broken(*arguments: Any) -> None:
+        monkeypatch.setattr(intake, "message", whole)
+        raise RuntimeError("this is the test's own")
+
+    monkeypatch.setattr(intake, "message", broken)
+    before = bearerbox.connects()
+    bearerbox.inbound("x", called="1", caller="2", key="01890a5d-ac96-774b-bcce-b302099a8051")
+    wait_until(lambda: bearerbox.connects() > before)
+    wait_until(gateway.room)
+    attempt = make_attempt()
+    gateway.submit([attempt])
+    assert isinstance(outcome(memory_sink, attempt), Submitted)
+    assert "fault of our own" in caplog.text

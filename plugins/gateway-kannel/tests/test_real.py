@@ -122,7 +122,7 @@ class TestBothTransports:
         gateway.submit([attempt])
         assert isinstance(ended(memory_sink, attempt), Delivered)
         wait_until(link.texts)
-        assert link.texts() == [(attempt.destination, text)]
+        wait_until(lambda: link.texts() == [(attempt.destination, text)])
 
     def test_a_provider_without_reports_is_done_when_kannel_has_it(
         self,
@@ -318,6 +318,7 @@ class TestRestarts:
         second = make_attempt("after")
         gateway.submit([second])
         assert isinstance(ended(memory_sink, second), Delivered)
+        wait_until(lambda: len(link.texts()) >= 2)
         assert [text for _, text in link.texts()] == ["before", "after"]
 
     def test_reports_wait_for_us(

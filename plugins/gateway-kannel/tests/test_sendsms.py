@@ -190,3 +190,24 @@ def test_the_token_is_kept_between_starts(
     second = start_gateway(values, memory_sink, [link_trunk])
     assert second.transport.callback("dlr").split("/", 3)[3] == path
     assert len(path) > 30
+
+
+def test_a_fault_of_our_own_ends_one_connection_and_not_the_gateway(
+    gateway: Any, smsbox: FakeSmsbox, make_attempt: Any, memory_sink: MemorySink, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    listener, whole = gateway.transport._callbacks.listener, gateway.transport._callbacks.listener.handle
+
+    def broken(*arguments: Any) -> None:
+        monkeypatch.setattr(listener, "handle", whole)
+        raise RuntimeError("this is the test's own")
+
+    monkeypatch.setattr(listener, "handle", broken)
+    handed = smsbox.inbound("x", called="1", caller="2", key="01890a5d-ac96-774b-bcce-b302099a8051")
+    wait_until(lambda: handed.refused)
+    again = smsbox.inbound("x", called="1", caller="2", key="01890a5d-ac96-774b-bcce-b302099a8051")
+    wait_until(lambda: again.acknowledged)
+    attempt = make_attempt()
+    gateway.submit([attempt])
+    assert isinstance(outcome(memory_sink, attempt), Submitted)
+    assert "fault of our own" in caplog.text

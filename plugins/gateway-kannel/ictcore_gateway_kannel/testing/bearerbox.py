@@ -103,11 +103,11 @@ class FakeBearerbox(FarSide):
                 return
             with self._lock:
                 self._connects += 1
+                if self.mode == "slam":
+                    sock.close()
+                    continue
                 self._sockets.append(sock)
-            if self.mode == "slam":
-                sock.close()
-            else:
-                self._spawn(self._serve, sock)
+            self._spawn(self._serve, sock)
 
     def _serve(self, sock: socket.socket) -> None:
         parser = Parser()
@@ -190,7 +190,8 @@ class FakeBearerbox(FarSide):
             return list(self._sent)
 
     def accept(self) -> None:
-        self.mode = "accept"
+        with self._lock:  # whoever is being slammed is gone when this returns
+            self.mode = "accept"
 
     def reject(self) -> None:
         self.mode = "reject"

@@ -108,10 +108,9 @@ class FakeSmsbox(FarSide):
                 return
             with self._lock:
                 self._connects += 1
-            if self.mode == "slam":
-                sock.close()
-                continue
-            with self._lock:
+                if self.mode == "slam":
+                    sock.close()
+                    continue
                 self._sockets.add(sock)
             self._spawn(self._serve, sock)
 
@@ -168,7 +167,8 @@ class FakeSmsbox(FarSide):
             return list(self._sent)
 
     def accept(self) -> None:
-        self.mode = "accept"
+        with self._lock:  # whoever is being slammed is gone when this returns
+            self.mode = "accept"
 
     def reject(self) -> None:
         self.mode = "reject"

@@ -119,24 +119,27 @@ class BoxConnection:
             while self._stop_by is None:
                 began = time.monotonic()
                 try:
-                    sock = socket.create_connection((self.host, self.port), self._connect_timeout)
-                except OSError as error:
-                    self._lost(f"{self.host}:{self.port}: {error.strerror or error}")
-                else:
-                    began = time.monotonic()
-                    with sock:
-                        self._lost(self._serve(sock))
+                    self._lost(self._connect())
+                except Exception:
+                    log.exception("the connection to bearerbox ended by a fault of our own")
+                    self._lost("a fault of our own; the log tells more")
                 if time.monotonic() - began > STEADY:
                     delay = FIRST_DELAY
                 self._pause(delay * random.uniform(0.8, 1.2))
                 delay = min(delay * 2, LONGEST_DELAY)
-        except Exception:
-            log.exception("the box connection ended by a fault of our own")
-            self._lost("a fault of our own; see the log")
         finally:
             for end in (self._near, self._far):
                 assert end is not None
                 end.close()
+
+    def _connect(self) -> str:
+        """Connect and serve the connection until it ends; returns why."""
+        try:
+            sock = socket.create_connection((self.host, self.port), self._connect_timeout)
+        except OSError as error:
+            return f"{self.host}:{self.port}: {error.strerror or error}"
+        with sock:
+            return self._serve(sock)
 
     def _lost(self, reason: str) -> None:
         if self.fault != reason and self._stop_by is None:
@@ -220,6 +223,8 @@ class BoxConnection:
         """Write all there is. ``True``: the socket is full."""
         while True:
             if not self._left:
+                if _closed(sock):
+                    raise ConnectionResetError("bearerbox closed the connection")
                 self._left = memoryview(self._handler.chunk())
                 if not self._left:
                     return False
@@ -228,6 +233,14 @@ class BoxConnection:
             except BlockingIOError:
                 return True
             self._left = self._left[sent:]
+
+
+def _closed(sock: socket.socket) -> bool:
+    """Whether the far side has closed: a message written now would be lost, or at best uncertain."""
+    try:
+        return not sock.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
 
 
 def _tune(sock: socket.socket) -> None:

@@ -98,6 +98,17 @@ class Loop:
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join(timeout + 5.0)
 
+    def _call(self, key: selectors.SelectorKey, mask: int) -> None:
+        sock = key.fileobj
+        assert isinstance(sock, socket.socket)
+        if sock.fileno() < 0:
+            return  # an earlier callback has closed it
+        try:
+            key.data(mask)
+        except Exception:
+            log.exception("a fault of our own; its connection is closed")
+            self.forget(sock)
+
     def _drain(self, _: int) -> None:
         self._woken = False
         with contextlib.suppress(BlockingIOError):
@@ -109,20 +120,22 @@ class Loop:
         try:
             while True:
                 now = time.monotonic()
-                if now >= next_tick:
-                    self._rounds.tick(now)
-                    next_tick = now + TICK
-                self._rounds.round()
                 if self._stop_by is not None and (now >= self._stop_by or self._rounds.finished()):
                     break
+                try:
+                    if now >= next_tick:
+                        next_tick = now + TICK
+                        self._rounds.tick(now)
+                    self._rounds.round()
+                except Exception:
+                    log.exception("a fault of our own")
                 for key, mask in self._selector.select(max(0.0, next_tick - time.monotonic())):
-                    if key.fileobj.fileno() >= 0:  # type: ignore[union-attr]  # an earlier callback may have closed it
-                        key.data(mask)
-        except Exception:
-            log.exception("the loop ended by a fault of our own")
+                    self._call(key, mask)
         finally:
-            with contextlib.suppress(Exception):
+            try:
                 self._rounds.ended()
+            except Exception:
+                log.exception("a fault of our own while stopping")
             self._selector.close()
             self._far.close()
             assert self._near is not None

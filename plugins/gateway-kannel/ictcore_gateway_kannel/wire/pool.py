@@ -62,8 +62,13 @@ class Pool(Generic[Job]):
         """Hand waiting requests to free connections; open more when there are more requests."""
         queue = self.queue
         while queue and self.idle:
+            connection = self.idle.pop()
+            connection.is_idle = False
+            if connection.closed():
+                connection.end("the connection was closed")
+                continue
             data, job = queue.popleft()
-            self.idle.pop().send(data, job, self._now)
+            connection.send(data, job, self._now)
         opening = len(self.all) - self.busy - len(self.idle)
         wanted = min(len(queue) - opening, self._most - len(self.all))
         if self.fault:
@@ -139,10 +144,22 @@ class _Connection(Generic[Job]):
         if code:
             self.end(errno.errorcode.get(code, str(code)))
             return
+        if self.closed():
+            self.end("the connection was closed at once")
+            return
         self.stands = True
         self._loop.change(self._sock, READ, self._ready)
         self._pool.made()
         self._rest()
+
+    def closed(self) -> bool:
+        """Whether the server has closed it already: a request written now would be lost, or at best uncertain."""
+        try:
+            return not self._sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def _rest(self) -> None:
         """Nothing to do: take the next request, or wait for one."""
@@ -156,7 +173,6 @@ class _Connection(Generic[Job]):
 
     def send(self, data: bytes, job: Job, now: float) -> None:
         """Begin a request. The caller has taken the connection off the idle list."""
-        self.is_idle = False
         self.job = job
         self.since = now
         self._pool.busy += 1
