@@ -19,7 +19,6 @@ from ictcore.usecases.system import System
 Authenticate = Callable[[str | None, str], Actor]
 """``(Authorization header, network address) -> actor``; raises BadCredentials."""
 
-LARGEST_JSON = 20 * 1024 * 1024
 _encode = msgspec.json.Encoder().encode
 
 
@@ -69,6 +68,7 @@ def _responder(system: System, authenticate: Authenticate, operation: Operation)
     plain_json = operation.produces == JSON
     needs_actor = operation.auth
     name = operation.id
+    largest = system.settings["http.max_body"]
 
     def respond(request: falcon.Request, response: falcon.Response, **params: str) -> None:
         actor = None
@@ -77,7 +77,7 @@ def _responder(system: System, authenticate: Authenticate, operation: Operation)
             header = request.get_header("Authorization") or request.get_header("Authentication")
             actor = authenticate(header, request.remote_addr or "")
         ids, texts = _path(params) if params else ({}, {})
-        body = decoder.decode(_read(request)) if decoder is not None else None
+        body = decoder.decode(_read(request, largest)) if decoder is not None else None
         answer = handler(Call(system, actor, request, response, ids, texts, body))
         if plain_json:
             response.data = _encode(answer)
@@ -99,13 +99,15 @@ def _path(params: dict[str, str]) -> tuple[dict[str, int], dict[str, str]]:
     return ids, texts
 
 
-def _read(request: falcon.Request) -> bytes:
+def _read(request: falcon.Request, largest: int) -> bytes:
     length = request.content_length
-    if length is not None and length > LARGEST_JSON:
-        raise InvalidInput(fields={"body": f"must not be larger than {LARGEST_JSON} bytes"})
-    raw: bytes = request.bounded_stream.read(LARGEST_JSON + 1)
-    if len(raw) > LARGEST_JSON:
-        raise InvalidInput(fields={"body": f"must not be larger than {LARGEST_JSON} bytes"})
+    if length is not None and length > largest:
+        raise InvalidInput(fields={"body": f"must not be larger than {largest} bytes"})
+    # Without a length it is sent in chunks: then the server must tell where it ends, or reading would never end.
+    ends = length is None and request.env.get("wsgi.input_terminated")
+    raw: bytes = (request.stream if ends else request.bounded_stream).read(largest + 1)
+    if len(raw) > largest:
+        raise InvalidInput(fields={"body": f"must not be larger than {largest} bytes"})
     return raw
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import sqlite3
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 
 import jwt
 import pytest
+from falcon import testing
 
 from ictcore.api.auth import Authenticator
 from ictcore.domain.errors import BadCredentials, StoreUnavailable
@@ -458,6 +460,31 @@ def test_a_locked_database_is_503(secured: Secured) -> None:
         assert secured.call("POST", "/contacts", {"phone": "1"}, auth=token).status_code == 200
     finally:
         other.close()
+
+
+def chunked(secured: Secured, body: bytes) -> tuple[int, bytes]:
+    """The answer to a request without a length, as a server passes it on that has put its chunks together."""
+    environ = testing.create_environ("/authenticate", method="POST")
+    environ.pop("CONTENT_LENGTH", None)
+    environ |= {"wsgi.input": io.BytesIO(body), "wsgi.input_terminated": True}
+    found: list[str] = []
+    answer = secured.client.app(environ, lambda status, headers, exc_info=None: found.append(status))
+    return int(found[0][:3]), b"".join(answer)
+
+
+def test_a_body_that_is_too_large_is_refused(system: System) -> None:
+    secured = Secured(system, {"http.max_body": 2048})
+    body = b'{"username": "admin", "password": "no", "more": "' + b"x" * 3000 + b'"}'
+    answer = secured.client.simulate_post("/authenticate", body=body)
+    assert (answer.status_code, list(answer.json["error"]["fields"])) == (412, ["body"])
+    status, told = chunked(secured, body)
+    assert status == 412
+    assert b"must not be larger than 2048 bytes" in told
+
+
+def test_a_body_may_come_in_chunks(secured: Secured) -> None:
+    status, told = chunked(secured, b'{"username": "admin", "password": "correct horse"}')
+    assert (status, b"token" in told) == (200, True)
 
 
 def test_every_answer_has_the_security_headers(secured: Secured) -> None:

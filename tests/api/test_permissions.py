@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from ictcore.domain.permission import all_names
-from ictcore.usecases.bootstrap import bootstrap
+from ictcore.settings import CORE
+from ictcore.testing import StaticSettings
+from ictcore.usecases.bootstrap import Made, bootstrap
 from ictcore.usecases.system import System
-from tests.api.secured import Secured, User
+from tests.api.secured import CHEAP, Secured, User
 
 
 @pytest.fixture
@@ -52,6 +56,26 @@ def test_what_an_operator_has_taken_away_does_not_come_back_at_the_next_start(se
     admin.ok("DELETE", f"/roles/2/permissions/{secured.id_of('permission', 'contact_create')}")
     assert not bootstrap(secured.system).admin
     assert "contact_create" not in admin.ok("GET", "/roles/2")["permissions"]
+
+
+@pytest.mark.both_engines
+def test_many_processes_may_start_a_new_system_at_once(system: System) -> None:
+    system.settings = StaticSettings(CORE, CHEAP)
+    barrier = threading.Barrier(4)
+
+    def start(_: int) -> Made:
+        barrier.wait()
+        try:
+            return bootstrap(system)
+        finally:
+            system.store.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(start, range(4)))
+    assert sum(item.admin for item in made) == 1
+    assert sum(item.admin_password is not None for item in made) == 1
+    assert system.store.value("SELECT count(*) FROM permission") == len(all_names())
+    assert system.store.value("SELECT count(*) FROM node") == 1
 
 
 def test_a_name_that_is_new_in_this_version_reaches_the_roles_that_list_it(secured: Secured, admin: User) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
 import pytest
 
+from ictcore.domain.errors import WrongState
+from ictcore.domain.permission import FAMILIES
 from ictcore.domain.user import Actor
 from ictcore.usecases import users
 from ictcore.usecases.login import Login
@@ -264,6 +268,30 @@ def test_with_a_second_one_the_first_may_go(secured: Secured, admin: User, metho
     with secured.system.store.transaction():
         secured.system.store.run("UPDATE identity_version SET version = version + 1")
     second.ok(method, path, body)
+
+
+@pytest.mark.both_engines
+def test_two_administrators_cannot_remove_each_other_at_once(secured: Secured) -> None:
+    second = secured.user("second", role="admin")
+    store = secured.system.store
+    with store.transaction():
+        store.run("INSERT INTO user_role SELECT ?, id FROM role WHERE name = 'user'", (second.id,))
+    everything = frozenset(FAMILIES)
+    barrier = threading.Barrier(2)
+
+    def deactivate(own: int, other: int) -> str:
+        barrier.wait()
+        try:
+            users.update(secured.system, Actor(own, "x", everything), other, {"active": 0})
+        except WrongState:
+            return "refused"
+        finally:
+            store.close()
+        return "done"
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(deactivate, (1, second.id), (second.id, 1))) == ["done", "refused"]
+    assert store.value("SELECT count(*) FROM usr WHERE active = 1") == 1
 
 
 # -- deleting ---------------------------------------------------------------------------------------------------------
