@@ -36,6 +36,20 @@ def decoded(mail: Mail) -> Sent:
     )
 
 
+class Inbox:
+    """The mails of a scripted server from now on, each decoded once: the suite asks for them again and again."""
+
+    def __init__(self, server: ScriptedServer) -> None:
+        self._server = server
+        self._before = len(server.mails)
+        self._sent: list[Sent] = []
+
+    def sent(self) -> list[Sent]:
+        for mail in self._server.mails[self._before + len(self._sent) :]:
+            self._sent.append(decoded(mail))
+        return list(self._sent)
+
+
 class Handed:
     """A mail that is being handed to the listener."""
 
@@ -52,6 +66,7 @@ class ScriptedFarSide(FarSide):
 
     def __init__(self) -> None:
         self.server = ScriptedServer()
+        self._inbox = Inbox(self.server)
         self.listener_port = free_port()
         self._threads: list[threading.Thread] = []
 
@@ -64,7 +79,7 @@ class ScriptedFarSide(FarSide):
             thread.join(10)
 
     def sent(self) -> list[Sent]:
-        return [decoded(mail) for mail in list(self.server.mails)]
+        return self._inbox.sent()
 
     def accept(self) -> None:
         self.server.accept()
@@ -181,17 +196,52 @@ class TestScripted(SmtpSuite):
         return {"smtp.listen_port": far_side.listener_port, "smtp.bounce_domain": BOUNCES, "smtp.store_timeout": 15.0}
 
 
+class Queued:
+    """A mail in Postfix's queue; its log tells what the listener answered."""
+
+    def __init__(self, postfix: PostfixServer, queue_id: str, called: str) -> None:
+        self._postfix = postfix
+        self._mark = f" {queue_id}: to=<{called}>"
+
+    def _status(self) -> str:
+        lines = [line for line in self._postfix.log().splitlines() if self._mark in line]
+        return lines[-1] if lines else ""
+
+    @property
+    def acknowledged(self) -> bool:
+        return "status=sent" in self._status()
+
+    @property
+    def refused(self) -> bool:
+        return "status=bounced" in self._status() or "status=deferred" in self._status()
+
+
 class PostfixFarSide(FarSide):
     """A real Postfix, and behind it a mail server that keeps what Postfix delivers."""
 
-    controls: ClassVar[frozenset[str]] = frozenset()
+    controls: ClassVar[frozenset[str]] = frozenset({"inbound"})
 
-    def __init__(self, behind: ScriptedServer) -> None:
-        self._behind = behind
-        self._before = len(behind.mails)
+    def __init__(self, postfix: PostfixServer, behind: ScriptedServer, listener_port: int) -> None:
+        self._postfix = postfix
+        self._listener_port = listener_port
+        self._inbox = Inbox(behind)
 
     def sent(self) -> list[Sent]:
-        return [decoded(mail) for mail in self._behind.mails[self._before :]]
+        return self._inbox.sent()
+
+    def inbound(self, text: str, *, called: str, caller: str, key: str) -> InboundMessage:
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"], message["Message-ID"] = caller, called, "in", f"<{key}@x>"
+        message["Date"] = "Sun, 22 Nov 2026 09:00:00 +0000"  # else Postfix adds one, and two of them are two mails
+        message.set_content(text)
+        wait_until(lambda: listens(self._listener_port), what="the listener")
+        with smtplib.SMTP("127.0.0.1", self._postfix.port) as client:
+            client.ehlo("mx")
+            client.mail("")  # what is refused comes back to nobody
+            client.rcpt(called)
+            code, answer = client.data(message.as_bytes(policy=policy.SMTP))
+        assert code == 250, answer
+        return Queued(self._postfix, answer.decode().rpartition(" ")[2], called)
 
 
 @pytest.fixture(scope="module")
@@ -201,8 +251,17 @@ def behind() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture(scope="module")
-def postfix(behind: ScriptedServer) -> Iterator[PostfixServer]:
-    with PostfixServer({"example.org": f"smtp:[127.0.0.1]:{behind.port}"}) as server:
+def listener_port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def postfix(behind: ScriptedServer, listener_port: int) -> Iterator[PostfixServer]:
+    transports = {
+        "example.org": f"smtp:[127.0.0.1]:{behind.port}",
+        "example.com": f"lmtp:inet:127.0.0.1:{listener_port}",
+    }
+    with PostfixServer(transports) as server:
         yield server
 
 
@@ -211,8 +270,12 @@ class TestPostfix(SmtpSuite):
     """Against a real Postfix."""
 
     @pytest.fixture
-    def far_side(self, postfix: PostfixServer, behind: ScriptedServer) -> FarSide:
-        return PostfixFarSide(behind)
+    def far_side(self, postfix: PostfixServer, behind: ScriptedServer, listener_port: int) -> FarSide:
+        return PostfixFarSide(postfix, behind, listener_port)
+
+    @pytest.fixture
+    def setting_values(self, far_side: FarSide, listener_port: int) -> Mapping[str, Any]:
+        return {"smtp.listen_port": listener_port}
 
     @pytest.fixture
     def trunk(self, postfix: PostfixServer, far_side: FarSide) -> Trunk:

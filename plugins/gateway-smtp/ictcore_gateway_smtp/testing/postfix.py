@@ -46,6 +46,8 @@ lmtp_connect_timeout = 5s
 maillog_file = {folder}/log
 maillog_file_prefixes = {folder}
 smtpd_client_connection_count_limit = 0
+in_flow_delay = 0
+smtp_destination_concurrency_limit = 20
 """
 
 _MASTER: Final = """\

@@ -199,6 +199,8 @@ class Pool:
         # else: its next address is tried at once
 
     def _open_more(self) -> None:
+        if len(self.connections) >= self._most:
+            return
         waiting = sum(not connection.client.ready for connection in self.connections)
         if self.fault is not None:
             wanted = 0 if self.connections else 1  # one is enough to see whether it is back
