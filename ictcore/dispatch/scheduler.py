@@ -57,6 +57,7 @@ class Scheduler:
             leader.resign(self._store, DUTY, self._holder)
         except StoreUnavailable as error:
             log.info("%s; leadership ends by itself", error.message)
+        self._store.close()
 
     def stop(self) -> None:
         """End :meth:`run` soon, from any thread or a signal handler. Takes no lock, as a handler must not."""

@@ -8,6 +8,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from ictcore.domain.errors import StoreUnavailable
+
 
 class MediaStore:
     """Files below ``root``, each under its SHA-256 in two levels of folders. What is stored never changes."""
@@ -20,12 +22,18 @@ class MediaStore:
 
         When it returns, the file survives a loss of power.
 
-        :raises OSError: it cannot be written (disk full); nothing was kept.
+        :raises StoreUnavailable: it cannot be written (disk full); nothing was kept.
         """
         digest = hashlib.sha256(content).hexdigest()
-        target = self.path(digest)
+        try:
+            self._write(self.path(digest), content)
+        except OSError as error:
+            raise StoreUnavailable(f"a file cannot be stored now: {error.strerror}") from error
+        return digest
+
+    def _write(self, target: Path, content: bytes) -> None:
         if target.exists():
-            return digest
+            return
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".", dir=target.parent)
         try:
@@ -40,7 +48,6 @@ class MediaStore:
             raise
         for folder in (target.parent, target.parent.parent, self.root):
             _sync(folder)
-        return digest
 
     def path(self, digest: str) -> Path:
         """Where the file with this digest is, or would be.
