@@ -61,6 +61,7 @@ class KannelGateway:
         self._token_path = context.home / "callback.token"
         self._sink: Sink | None = None
         self._lock = threading.Lock()
+        self._awake = False
         self._stopped = False
         self._transport: Transport
         if self.config.transport == configuration.HTTP:
@@ -94,19 +95,27 @@ class KannelGateway:
         self._routes = routes
         with self._lock:
             wrong += self._provisioner.apply(written)
+        self._wake()
         if wrong:
             raise GatewayMisconfigured("; ".join(wrong))
 
     def start(self, sink: Sink) -> None:
-        """Begin to connect and to listen; returns at once."""
+        """Begin to connect and to listen, as soon as there is a provider; returns at once."""
         self._sink = sink
+        self._wake()
+
+    def _wake(self) -> None:
+        """Nobody who has no provider here wants to hear that there is no Kannel. Once awake, it stays awake."""
+        if self._awake or self._stopped or self._sink is None or not self._routes:
+            return
+        self._awake = True
         self._reports.open()
         self._provisioner.start()
-        self._transport.start(sink)
+        self._transport.start(self._sink)
 
     def room(self) -> int:
         """How many more attempts it takes now."""
-        return 0 if self._stopped else self._transport.room()
+        return self._transport.room() if self._awake and not self._stopped else 0
 
     def submit(self, attempts: Sequence[Attempt]) -> None:
         """Take a batch to send; returns at once. An id that was taken before is not sent again."""
@@ -164,7 +173,9 @@ class KannelGateway:
         return Reconciliation()
 
     def health(self) -> Sequence[Health]:
-        """The connection to Kannel, its links, and our own listener."""
+        """The connection to Kannel, its links, and our own listener; nothing while there is no provider."""
+        if not self._awake:
+            return ()
         found = [*self._transport.health(), *self._provisioner.health(self._names)]
         if self._reports.fault:
             found.append(Health("kannel part journal", self._reports.fault))
@@ -173,6 +184,8 @@ class KannelGateway:
     def stop(self, timeout: float) -> None:
         """Finish what is under way within ``timeout`` seconds, then close. Calling it twice is safe."""
         self._stopped = True
+        if not self._awake:
+            return
         self._transport.stop(timeout)
         self._provisioner.stop()
         self._reports.close()

@@ -11,7 +11,7 @@ import pytest
 from ictcore_gateway_kannel.config import SETTINGS
 from ictcore_gateway_kannel.gateway import KannelGateway
 from ictcore_gateway_kannel.plugin import KannelType
-from ictcore_gateway_kannel.testing import FakeBearerbox, FakeSmsbox, KannelServer, SmppServer, installed
+from ictcore_gateway_kannel.testing import FakeBearerbox, FakeLink, FakeSmsbox, KannelServer, SmppServer, installed
 
 from ictcore.spec import Attempt, Trunk, new_attempt_id, single
 from ictcore.testing import MemorySink, StaticSettings, gateway_context, wait_until
@@ -157,3 +157,27 @@ def kannel_at(tmp_path: Path) -> Iterator[Callable[..., KannelServer]]:
 def kannel(kannel_at: Callable[..., KannelServer]) -> KannelServer:
     """A real Kannel with the link ``fake``, whose inbound messages come to the box ``ictcore``."""
     return kannel_at()
+
+
+@pytest.fixture
+def link(kannel: KannelServer) -> Iterator[FakeLink]:
+    """The far side of the link ``fake``, connected."""
+    link = kannel.link()
+    yield link
+    link.stop()
+
+
+@pytest.fixture
+def smpp_trunk(smpp: SmppServer) -> Trunk:
+    """A provider that is that SMPP server."""
+    return Trunk(
+        id=7,
+        name="carrier",
+        type="smpp",
+        services=frozenset({"sms"}),
+        host="127.0.0.1",
+        port=smpp.port,
+        username=smpp.username,
+        password=smpp.password,
+        settings={"system_type": "VMA", "enquire_link_interval": 5, "reconnect_delay": 1},
+    )
