@@ -75,7 +75,10 @@ def start_gateway(make_gateway: Callable[..., KannelGateway]) -> StartGateway:
         gateway.provision(trunks)
         gateway.start(sink)
         if room:
-            wait_until(gateway.room, what="the gateway has room")
+            try:
+                wait_until(gateway.room, what="the gateway has room")
+            except AssertionError as error:
+                raise AssertionError(f"{error}; {gateway.health()}") from None
         return gateway
 
     return start

@@ -26,7 +26,8 @@ class TestProviders:
         memory_sink: MemorySink,
     ) -> None:
         values = kannel.settings()
-        gateway = start_gateway(values, memory_sink, [])
+        gateway = start_gateway(values, memory_sink, [], room=False)
+        assert (gateway.room(), gateway.health()) == (0, ())
         gateway.provision([smpp_trunk])
         kannel.wait_for_link("ictcore-7")
         assert smpp.binds == ["transceiver"]
