@@ -105,7 +105,10 @@ def _read(request: falcon.Request, largest: int) -> bytes:
         raise InvalidInput(fields={"body": f"must not be larger than {largest} bytes"})
     # Without a length it is sent in chunks: then the server must tell where it ends, or reading would never end.
     ends = length is None and request.env.get("wsgi.input_terminated")
-    raw: bytes = (request.stream if ends else request.bounded_stream).read(largest + 1)
+    try:
+        raw: bytes = (request.stream if ends else request.bounded_stream).read(largest + 1)
+    except OSError as error:  # the client went away, or its chunks are none
+        raise InvalidInput(fields={"body": f"cannot be read: {type(error).__name__}"}) from error
     if len(raw) > largest:
         raise InvalidInput(fields={"body": f"must not be larger than {largest} bytes"})
     return raw

@@ -132,8 +132,9 @@ class System:
                 parent = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
             except (OSError, IndexError):
                 continue
-            if parent == self.process.pid:
-                found[[word for word in words if word][-1]] = int(path.name)
+            named = [word for word in words if word]  # a dead process that nobody has asked after has no command line
+            if parent == self.process.pid and named:
+                found[named[-1]] = int(path.name)
         return found
 
 
