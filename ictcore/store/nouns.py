@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from ictcore.store import models
 from ictcore.store.database import Store
-from ictcore.store.table import Condition, Rows, real, text, whole
+from ictcore.store.filters import Condition, Link, real, text, whole
+from ictcore.store.table import Rows
 
 
 def _same(*names: str) -> dict[str, str]:
@@ -23,10 +24,17 @@ def _in_program(noun: str) -> Condition:
 
 def _party(field: str, *tables: str) -> Condition:
     """Transmissions whose contact or account has this address."""
-    sides = [f"{table}_id IN (SELECT id FROM {table} WHERE {field} = ?)" for table in tables]  # noqa: S608
+    owners = {"contact": "created_by IN (SELECT id FROM usr) AND ", "account": ""}  # as the index of each begins
+    sides = [
+        f"{table}_id IN (SELECT id FROM {table} WHERE {owners[table]}{field} = ? AND {field} <> '')"  # noqa: S608
+        for table in tables
+    ]
     return Condition(f"({' OR '.join(sides)})", text, len(sides))
 
 
+MEMBERS = Link("contact_link", "contact_id", "group_id")
+"""The contacts of a group."""
+_IN_GROUP = Condition("id IN (SELECT contact_id FROM contact_link WHERE group_id = ?)", whole, link=MEMBERS)
 _STAMPS = {"user_id": "created_by", "date_created": "created_at", "last_updated": "updated_at"}
 _PERSON = _same("first_name", "last_name", "phone", "email", "address")
 
@@ -58,7 +66,7 @@ def nouns(store: Store) -> Nouns:
             store,
             models.Contact,
             {"contact_id": "id"} | _PERSON | _same("custom1", "custom2", "custom3", "description") | _STAMPS,
-            conditions={"group_id": Condition("id IN (SELECT contact_id FROM contact_link WHERE group_id = ?)", whole)},
+            conditions={"group_id": _IN_GROUP},
         ),
         group=Rows(
             store, models.ContactGroup, {"group_id": "id"} | _same("name", "description", "contact_total") | _STAMPS

@@ -6,21 +6,20 @@ would cost more than answering it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import Any
 
 from peewee import BigAutoField, BigIntegerField, DoubleField, Field, ForeignKeyField, Model
 
 from ictcore.domain.errors import InvalidInput
 from ictcore.store.database import Store
+from ictcore.store.filters import Condition, Link, real, text, whole
 
 COUNT_LIMIT = 10_000
 """Totals are exact up to here; beyond, counting would cost more than the page itself."""
 MOST_SORTS = 4
 """Fields that a list can be sorted by at once."""
-_LARGEST = 2**63 - 1
 _MOST_KEPT = 2000
 """SQL texts kept per table; clients choose filters and sort fields, so their combinations must not fill the memory."""
 _REALS = frozenset({"amount", "per_second"})
@@ -50,19 +49,6 @@ class Found:
     rows: list[dict[str, Any]]
     total: int
     more_than_total: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A filter that is more than a comparison of a column.
-
-    :ivar sql: with ``?`` for the value, as often as ``times`` says.
-    :ivar parse: ``(name, text) -> value``; raises InvalidInput.
-    """
-
-    sql: str
-    parse: Callable[[str, str], Any]
-    times: int = 1
 
 
 class Rows:
@@ -101,8 +87,8 @@ class Rows:
             self.conditions.setdefault("before", Condition('"created_at" <= ?', real))
             self.conditions.setdefault("after", Condition('"created_at" >= ?', real))
         self._sql: dict[Any, str] = {}
-        columns = ", ".join(self._read(self.fields[name]) for name in self.shown)
-        self._select = f'SELECT {columns} FROM "{self.table}"'  # noqa: S608
+        self._shown = ", ".join(self._read(self.fields[name]) for name in self.shown)
+        self._select = f'SELECT {self._shown} FROM "{self.table}"'  # noqa: S608
         self._mine = f' AND "{owner}" = ?' if owner else ""
 
     @property
@@ -197,10 +183,18 @@ class Rows:
 
     # -- lists --------------------------------------------------------------------------------------------------------
 
-    def page(self, page: Page, owner: int | None, *, where: Sequence[tuple[str, Sequence[Any]]] = ()) -> Found:
+    def page(
+        self,
+        page: Page,
+        owner: int | None,
+        *,
+        where: Sequence[tuple[str, Sequence[Any]]] = (),
+        link: tuple[Link, int] | None = None,
+    ) -> Found:
         """One page of the rows that ``owner`` sees (``None``: of all).
 
         :param where: further conditions of the caller: ``(SQL, values)``.
+        :param link: only the rows that belong to this id.
         :raises InvalidInput: a filter or sort field that does not exist, or a value that cannot be one of its column.
         """
         clauses: list[str] = []
@@ -212,49 +206,64 @@ class Rows:
             clauses.append(sql)
             values.extend(given)
         if page.filters:
-            self._filters(page.filters, clauses, values)
-        key = ("page", tuple(clauses), page.sort)
+            link = self._filters(page.filters, clauses, values, link)
+        source, number = f'"{self.table}"', '"id"'
+        if link is not None:
+            pairs, number = link[0], f'"{link[0].table}"."{link[0].own}"'
+            source = f'"{pairs.table}" JOIN {source} ON {source}."id" = {number}'
+            clauses.append(f'"{pairs.table}"."{pairs.other}" = ?')
+            values.append(link[1])
+        key = ("page", source, tuple(clauses), page.sort)
         statement = self._sql.get(key)
         if statement is None:
             if len(self._sql) >= _MOST_KEPT:
                 self._sql.clear()
-            statement = self._sql[key] = self._page_sql(clauses, page.sort)
+            statement = self._sql[key] = self._page_sql(source, number, clauses, page.sort)
         found = self.store.rows(statement, [*values, page.limit, page.offset])
         shown = self.shown
         rows = [dict(zip(shown, row, strict=True)) for row in found]
         if len(rows) < page.limit and (rows or not page.offset):
             return Found(rows, page.offset + len(rows))
-        return Found(rows, *self._count(clauses, values, exact=page.exact))
+        return Found(rows, *self._count(source, clauses, values, exact=page.exact))
 
-    def _count(self, clauses: list[str], values: list[Any], *, exact: bool) -> tuple[int, bool]:
+    def _count(self, source: str, clauses: list[str], values: list[Any], *, exact: bool) -> tuple[int, bool]:
         condition = f" WHERE {' AND '.join(clauses)}" if clauses else ""
         if exact:
-            return int(self.store.value(f'SELECT count(*) FROM "{self.table}"{condition}', values)), False  # noqa: S608
-        sql = f'SELECT count(*) FROM (SELECT 1 FROM "{self.table}"{condition} LIMIT {COUNT_LIMIT + 1}) AS counted'  # noqa: S608
+            return int(self.store.value(f"SELECT count(*) FROM {source}{condition}", values)), False  # noqa: S608
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM {source}{condition} LIMIT {COUNT_LIMIT + 1}) AS counted"  # noqa: S608
         total = int(self.store.value(sql, values))
         return min(total, COUNT_LIMIT), total > COUNT_LIMIT
 
-    def _page_sql(self, clauses: list[str], sort: tuple[tuple[str, bool], ...]) -> str:
+    def _page_sql(self, source: str, number: str, clauses: list[str], sort: tuple[tuple[str, bool], ...]) -> str:
         unknown = [name for name, _ in sort if name not in self.shown]
         if unknown:
             raise InvalidInput(fields={"sort": f"there is no field {', '.join(unknown)[:200]}"})
         if len(sort) > MOST_SORTS:
             raise InvalidInput(fields={"sort": f"at most {MOST_SORTS} fields"})
-        order = [f'"{self.fields[name]}"{" DESC" if descending else ""}' for name, descending in sort]
-        if "id" not in [self.fields[name] for name, _ in sort]:
-            order.append('"id"')
+        columns = [(self.fields[name], " DESC" if descending else "") for name, descending in sort]
+        quoted = {column: number if column == "id" else f'"{column}"' for column, _ in columns}
+        order = [quoted[column] + down for column, down in columns]
+        if "id" not in quoted:
+            order.append(number)
         condition = f" WHERE {' AND '.join(clauses)}" if clauses else ""
-        return f"{self._select}{condition} ORDER BY {', '.join(order)} LIMIT ? OFFSET ?"
+        return f"SELECT {self._shown} FROM {source}{condition} ORDER BY {', '.join(order)} LIMIT ? OFFSET ?"  # noqa: S608
 
-    def _filters(self, filters: Mapping[str, str], clauses: list[str], values: list[Any]) -> None:
+    def _filters(
+        self, filters: Mapping[str, str], clauses: list[str], values: list[Any], link: tuple[Link, int] | None
+    ) -> tuple[Link, int] | None:
         problems: dict[str, str] = {}
         for name, value in filters.items():
+            condition = self.conditions.get(name)
             try:
-                self._filter(name, value, clauses, values)
+                if condition is not None and condition.link is not None and link is None:
+                    link = (condition.link, condition.parse(name, value))
+                else:
+                    self._filter(name, value, clauses, values)
             except InvalidInput as error:
                 problems |= error.fields
         if problems:
             raise InvalidInput(fields=problems)
+        return link
 
     def _filter(self, name: str, value: str, clauses: list[str], values: list[Any]) -> None:
         condition = self.conditions.get(name)
@@ -285,41 +294,3 @@ class Rows:
         elif prefix:
             clauses.append(f'"{column}" >= ? AND "{column}" < ?')
             values.extend((prefix, prefix + "\U0010ffff"))
-
-
-def text(name: str, value: str) -> str:
-    """A filter's text.
-
-    :raises InvalidInput: the database cannot hold it.
-    """
-    if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise InvalidInput(fields={name: "must be text without NUL"})
-    return value
-
-
-def whole(name: str, value: str) -> int:
-    """A filter's number.
-
-    :raises InvalidInput: it is none, or has more than 64 bits.
-    """
-    try:
-        number = int(value)
-    except ValueError:
-        raise InvalidInput(fields={name: "must be a whole number"}) from None
-    if abs(number) > _LARGEST:
-        raise InvalidInput(fields={name: "is too large"})
-    return number
-
-
-def real(name: str, value: str) -> float:
-    """A filter's real number.
-
-    :raises InvalidInput: it is none, or not finite.
-    """
-    try:
-        number = float(value)
-    except ValueError:
-        raise InvalidInput(fields={name: "must be a number"}) from None
-    if not isfinite(number):
-        raise InvalidInput(fields={name: "must be a number"})
-    return number

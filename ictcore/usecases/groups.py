@@ -7,6 +7,7 @@ from typing import Any
 
 from ictcore.domain.errors import Conflict, NotFound
 from ictcore.domain.user import Actor
+from ictcore.store.nouns import MEMBERS
 from ictcore.store.table import Found, Page
 from ictcore.usecases.system import System, found, require
 
@@ -60,8 +61,7 @@ def contacts(system: System, actor: Actor, group_id: int, wanted: Page) -> Found
     contact_owner = require(actor, "contact_list", "contact")
     if not system.rows.group.exists(group_id, owner):
         raise NotFound(f"there is no group {group_id}")
-    member = ("id IN (SELECT contact_id FROM contact_link WHERE group_id = ?)", (group_id,))
-    return system.rows.contact.page(wanted, contact_owner, where=(member,))
+    return system.rows.contact.page(wanted, contact_owner, link=(MEMBERS, group_id))
 
 
 def link(system: System, actor: Actor, contact_id: int, group_id: int) -> dict[str, Any]:

@@ -127,7 +127,8 @@ def contact_with(system: System, actor: Actor, field: str, address: str, written
     :raises Forbidden: there is none, and the actor may not make one.
     """
     contact_id = system.store.value(
-        f"SELECT id FROM contact WHERE created_by = ? AND {_column(field)} IN (?, ?) ORDER BY id LIMIT 1",  # noqa: S608
+        f"SELECT id FROM contact WHERE created_by = ? AND {_column(field)} IN (?, ?)"  # noqa: S608
+        f" AND {_column(field)} <> '' ORDER BY id LIMIT 1",  # the words of an index
         (actor.user_id, address, written),
     )
     if contact_id is not None:

@@ -10,7 +10,7 @@ from ictcore.api.files import named, read
 from ictcore.api.operation import Operation, Parameter
 from ictcore.api.types import Struct
 from ictcore.domain.errors import NotFound
-from ictcore.store.table import whole
+from ictcore.store.filters import whole
 from ictcore.usecases import attachments
 
 
