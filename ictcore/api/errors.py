@@ -60,9 +60,18 @@ def on_our_error(
     if isinstance(error, (errors.Unavailable, errors.TooManyAttempts)):
         response.set_header("Retry-After", str(max(1, round(error.retry_after))))
     if status == 401:
-        response.set_header("WWW-Authenticate", 'Bearer realm="ictcore", Basic realm="ictcore"')
+        response.set_header("WWW-Authenticate", _challenge(request))
     if status >= 500 and status != 503 and status != 501:
         log.error("%s %s: %s", request.method, request.path, error, exc_info=error)
+
+
+def _challenge(request: falcon.Request) -> str:
+    """What to prove oneself with (RFC 9110, section 11.6.1). A browser is not asked for Basic.
+
+    It would remember the password and send it with requests that other sites make it send.
+    """
+    browser = request.get_header("Sec-Fetch-Mode") or (request.user_agent or "").startswith("Mozilla/")
+    return 'Bearer realm="ictcore"' if browser else 'Bearer realm="ictcore", Basic realm="ictcore"'
 
 
 def on_http_error(

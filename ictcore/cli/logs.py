@@ -98,5 +98,5 @@ def _install(level: int, formatter: logging.Formatter, secrets: list[str]) -> No
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.captureWarnings(True)
-    for talkative in ("urllib3", "asyncio"):
+    for talkative in ("urllib3", "asyncio", "peewee"):
         logging.getLogger(talkative).setLevel(logging.WARNING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import os
 import threading
 from dataclasses import dataclass
@@ -64,6 +65,17 @@ class Passwords:
         return self._hasher.hash(os.urandom(16).hex())
 
 
+def _network(address: str) -> str:
+    """What is counted as one client: an IPv4 address, or the /64 that one IPv6 client has to choose from."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:64]
+    if found.version == 4:
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.ip_network((int(found), 64), strict=False))
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """Somebody who has proved who he is. ``until``: epoch seconds after which he must do so again."""
@@ -98,7 +110,7 @@ class Login:
         """
         now = self.system.now()
         name_key = "user:" + hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32]
-        address_key = "address:" + address[:64]
+        address_key = f"address:{_network(address)}"
         failures = self._throttle(name_key, address_key, now)
         user = self.identity.by_name(name) if "\x00" not in name else None
         right = self.passwords.verify(user.password_hash if user else None, password)

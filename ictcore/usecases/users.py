@@ -158,6 +158,8 @@ def _checked(system: System, values: Mapping[str, Any], user_id: int | None) -> 
     row = dict(values)
     if "username" in row and not row["username"]:
         raise InvalidInput(fields={"username": "must not be empty"})
+    if ":" in row.get("username", ""):
+        raise InvalidInput(fields={"username": "must not have a colon: Basic credentials could not carry it"})
     if "email" in row:
         row["email"] = row["email"] or None  # many users may have none
     if "timezone_id" in row or "country_id" in row:

@@ -383,6 +383,21 @@ def test_too_many_failures_from_an_address(strict: Secured) -> None:
     assert fail(strict, "admin", "10.0.0.2", PASSWORD).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        pytest.param("2001:db8::1", "2001:db8::ffff:1", True, id="one network of IPv6"),
+        pytest.param("2001:db8::1", "2001:db8:0:1::1", False, id="two networks of IPv6"),
+        pytest.param("::ffff:10.0.0.1", "10.0.0.1", True, id="IPv4 in IPv6"),
+        pytest.param("::ffff:10.0.0.1", "::ffff:10.0.0.2", False, id="two of them"),
+    ],
+)
+def test_what_counts_as_one_address(strict: Secured, first: str, second: str, same: bool) -> None:
+    for number in range(5):
+        fail(strict, f"user{number}", first)
+    assert fail(strict, "admin", second, PASSWORD).status_code == (401 if same else 200)
+
+
 def test_basic_is_throttled_with_the_same_count(strict: Secured) -> None:
     for number in range(3):
         strict.call("GET", "/users", auth=basic("admin", f"guess {number}"))
@@ -430,6 +445,24 @@ def test_the_client_behind_a_trusted_proxy_is_counted(system: System) -> None:
     for _ in range(2):  # who is no proxy is not believed
         attempt("8.8.8.8", "10.0.0.7")
     assert attempt("7.7.7.7", "10.0.0.7", PASSWORD).status_code == 401
+
+
+# -- the challenge -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "basic_too"),
+    [
+        pytest.param({}, True, id="program"),
+        pytest.param({"User-Agent": "curl/8.0"}, True, id="curl"),
+        pytest.param({"User-Agent": "Mozilla/5.0 (X11)"}, False, id="browser"),
+        pytest.param({"Sec-Fetch-Mode": "cors"}, False, id="browser that says so"),
+    ],
+)
+def test_browsers_are_not_asked_for_basic(secured: Secured, headers: dict[str, str], basic_too: bool) -> None:
+    challenge = secured.call("GET", "/users", headers=headers).headers["WWW-Authenticate"]
+    assert challenge.startswith("Bearer")
+    assert ("Basic" in challenge) is basic_too
 
 
 # -- faults -----------------------------------------------------------------------------------------------------------

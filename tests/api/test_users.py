@@ -87,6 +87,7 @@ def test_an_account_of_that_name_does_not_stop_a_user(secured: Secured, admin: U
     [
         pytest.param({}, 412, "username", id="nothing"),
         pytest.param({"username": ""}, 412, "username", id="empty name"),
+        pytest.param({"username": "a:b"}, 412, "username", id="colon"),
         pytest.param({"username": "a\nb"}, 412, "username", id="line feed"),
         pytest.param({"username": "a" * 129}, 412, "username", id="long name"),
         pytest.param({"username": None}, 412, "username", id="null name"),

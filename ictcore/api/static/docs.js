@@ -106,7 +106,7 @@ async function send(form, method, path, operation) {
     else if (value !== "" && input.dataset.in === "query") query.append(input.dataset.name, value);
     else if (value !== "") headers[input.dataset.name] = value;
   }
-  const request = { method: method.toUpperCase(), headers };
+  const request = { method: method.toUpperCase(), headers, credentials: "omit" };
   const body = form.querySelector("textarea, input[type=file]");
   if (body && body.type === "file" && body.files.length) {
     request.body = body.files[0];
@@ -208,7 +208,7 @@ document.getElementById("login").addEventListener("submit", async (event) => {
   const fields = new FormData(event.target);
   const who = document.getElementById("who");
   const answer = await fetch("authenticate", {
-    method: "POST", headers: { "Content-Type": "application/json" },
+    method: "POST", credentials: "omit", headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ username: fields.get("username"), password: fields.get("password") }),
   });
   const found = await answer.json();
