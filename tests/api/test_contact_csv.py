@@ -23,6 +23,7 @@ from ictcore.settings import CORE, LoadedSettings
 from ictcore.store import contact_bulk
 from ictcore.store.database import Store
 from ictcore.store.schema import migrate
+from ictcore.testing.postgres import PostgresServer
 from ictcore.usecases.import_files import SHOWN
 from ictcore.usecases.system import System
 
@@ -73,13 +74,25 @@ class Api:
         return int(self.store.value("SELECT contact_total FROM contact_group WHERE id = ?", (group,)))
 
 
+@pytest.fixture(scope="module")
+def postgres_store(postgres_server: PostgresServer) -> Iterator[Store]:
+    """A migrated PostgreSQL database for the tests of this file, one after the other."""
+    store = Store(postgres_server.create_database(f"csv_{uuid.uuid4().hex}"))
+    migrate(store)
+    yield store
+    store.close()
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def api(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Api]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'test.db'}"
-    else:
-        url = request.getfixturevalue("postgres_server").create_database(f"t{uuid.uuid4().hex}")
-    store = Store(url, durable=False)
+    """The API over empty tables."""
+    if request.param == "postgresql":
+        store = request.getfixturevalue("postgres_store")
+        store.run("TRUNCATE contact, contact_group, contact_link, import_report RESTART IDENTITY CASCADE")
+        store.run("ALTER SEQUENCE contact_id_seq INCREMENT BY 1")
+        yield Api(store, tmp_path)
+        return
+    store = Store(f"sqlite:///{tmp_path / 'test.db'}", durable=False)
     migrate(store)
     yield Api(store, tmp_path)
     store.close()
@@ -335,3 +348,22 @@ def test_a_page_full_of_unseen_contacts_does_not_end_an_export(api: Api, group: 
             store.run("INSERT INTO contact_link (group_id, contact_id) VALUES (?, ?)", (group, contact))
     pages = list(contact_bulk.group_contacts(api.store, group, 1, size=3))
     assert [row[0] for page in pages for row in page] == ["0000", "0011"]
+
+
+@pytest.mark.parametrize("api", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True)
+def test_ids_that_do_not_follow_each_other(api: Api, group: int) -> None:
+    """As when another process adds contacts meanwhile."""
+    api.store.run("ALTER SEQUENCE contact_id_seq INCREMENT BY 7")
+    assert api.post(group, numbers(100, 30)).json["imported"] == 30
+    assert len(api.phones(group)) == 30
+
+
+HOSTILE = ["\\", "\\N", "\\.", "a\\tb", "$$", "%s", "{}", "'; DROP TABLE contact; --", "NULL", "\u2028", "\u0085", "😀"]
+
+
+def test_hostile_values_are_kept_as_they_are(api: Api, group: int) -> None:
+    kept = [(value, f"{value}\r\n\t{value}\\") for value in HOSTILE]
+    assert api.post(
+        group, "".join(f'1234,"{name}",,,,,,,"{text}"\n' for name, text in kept), query_string="duplicates=keep"
+    ).json["imported"] == len(kept)
+    assert api.store.rows("SELECT first_name, description FROM contact ORDER BY id") == kept
