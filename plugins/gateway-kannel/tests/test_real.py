@@ -48,7 +48,8 @@ class TestBothTransports:
             gateway.submit([attempt])
             event = ended(memory_sink, attempt)
             assert isinstance(event, Delivered)
-            places = [concatenation(message.udh) for message in wait_until(program.received)]
+            wait_until(lambda: len(program.received()) >= 5)
+            places = [concatenation(message.udh) for message in program.received()]
             total = len(places)
             assert total == 5
             assert [place and (place.total, place.number) for place in places] == [(5, n) for n in range(1, 6)]
@@ -232,12 +233,14 @@ class TestInbound:
             link.send_text("1", "2020", "while nobody is here")
             later = MemorySink(hold=True)
             gateway = start_gateway(kannel.settings(), later, [link_trunk], home="second")
-            (unconfirmed,) = received(later, 1)
+            text = "while nobody is here"
+            later.wait_for(lambda events: any(getattr(event, "text", "") == text for event in events))
+            unconfirmed = next(event for event in received(later) if event.text == text)
             gateway.stop(5.0)  # as if the process had died before the commit: it was not acknowledged
             last = MemorySink()
             start_gateway(kannel.settings(), last, [link_trunk], home="third")
-            (again,) = received(last, 1)
-            assert again.text == unconfirmed.text == "while nobody is here"
+            last.wait_for(lambda events: any(getattr(event, "text", "") == text for event in events))
+            again = next(event for event in received(last) if event.text == text)
             assert again.key == unconfirmed.key
         finally:
             link.stop()
