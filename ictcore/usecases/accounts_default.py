@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from ictcore.domain.user import Actor
+from ictcore.usecases.accounts import reroute
 from ictcore.usecases.system import System
 
 _COPIED = ("first_name", "last_name", "phone", "email", "address")
@@ -26,12 +28,10 @@ def create_default_account(system: System, user_id: int, user: Mapping[str, Any]
     return system.rows.account.insert(values, user_id, now)
 
 
-def follow_user(system: System, user_id: int, changes: Mapping[str, Any]) -> None:
-    """Copy a user's new phone and e-mail address to his default account, as ICTCore does."""
-    for name in ("phone", "email"):
-        if name in changes:
-            system.store.run(
-                f"UPDATE account SET {name} = ? WHERE created_by = ? AND id ="  # noqa: S608
-                " (SELECT min(id) FROM account WHERE created_by = ? AND type = 'account')",
-                (changes[name] or "", user_id, user_id),
-            )
+def follow_user(system: System, actor: Actor, user_id: int, changes: Mapping[str, Any]) -> None:
+    """Copy a user's new phone and e-mail address to his default account, as ICTCore does. Its inbound routes follow."""
+    copied = {name: changes[name] or "" for name in ("phone", "email") if name in changes}
+    account_id = system.store.value("SELECT min(id) FROM account WHERE created_by = ? AND type = 'account'", (user_id,))
+    if copied and account_id is not None:
+        system.rows.account.update(account_id, copied, user_id, system.now())
+        reroute(system, actor, account_id)

@@ -48,7 +48,10 @@ def queue(system: System, transmission: Mapping[str, Any], *, not_before: float)
     :param not_before: epoch seconds.
     :raises InvalidInput: its program or an address is wrong; nothing changed.
     :raises NotSupported: a plugin that it needs is not installed.
+    :raises WrongState: its program is gone.
     """
+    if transmission["program_id"] is None:
+        raise WrongState("its program is gone: make a new transmission")
     program = found(system.rows.program, "program", transmission["program_id"], None)
     result = compiled(system, transmission, program)
     order = sending.Order(

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ictcore.domain.errors import InvalidInput, NotFound, NotSupported
+from ictcore.domain.transmission import PENDING, PROCESSING
 from ictcore.domain.user import Actor
 from ictcore.spec.program import ProgramType
 from ictcore.store import sending
@@ -110,7 +111,7 @@ def update(system: System, actor: Actor, program_id: int, values: Mapping[str, A
 
 
 def delete(system: System, actor: Actor, program_id: int) -> None:
-    """Remove a program with its routes and transmissions.
+    """Remove a program with its routes and the transmissions that have not ended; those that have stay as history.
 
     :raises NotFound: there is none that the actor sees.
     :raises WrongState: an attempt of it is on its way.
@@ -129,6 +130,9 @@ def remove(system: System, program_id: int) -> None:
     """
     sending.refuse_in_flight(system.store, "program_id", program_id)
     system.store.run("UPDATE program SET parent_id = NULL WHERE parent_id = ?", (program_id,))
+    system.store.run(
+        "DELETE FROM transmission WHERE program_id = ? AND status IN (?, ?)", (program_id, PENDING, PROCESSING)
+    )
     system.rows.program.delete(program_id, None)
 
 

@@ -110,13 +110,15 @@ def clone(system: System, actor: Actor, transmission_id: int) -> int:
     """A pending copy of a transmission, of the actor's; its id.
 
     :raises NotFound: there is none that the actor sees.
-    :raises Conflict: its contact is gone.
+    :raises Conflict: its contact or its program is gone.
     """
     owner = require(actor, "transmission_read", "transmission")
     actor.require("transmission_create")
     row = found(system.rows.transmission, "transmission", transmission_id, owner)
     if row["contact_id"] is None:
         raise Conflict("its contact is gone: make a new transmission")
+    if row["program_id"] is None:
+        raise Conflict("its program is gone: make a new transmission")
     return insert(system, actor.user_id, {name: row[name] for name in _COPIED})
 
 

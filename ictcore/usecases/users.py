@@ -104,7 +104,7 @@ def _change(
             identity.revoke_all(user_id, now)
         if row.get("active") == 0:
             rights.require_administrator_left(system)
-        follow_user(system, user_id, row)
+        follow_user(system, actor, user_id, row)
         return found(system.rows.user, "user", user_id, None)
 
 

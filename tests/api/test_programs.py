@@ -120,3 +120,19 @@ def test_a_program_with_an_attempt_on_its_way_stays(ada, system, world):
     system.store.run("UPDATE spool SET state = 'uncertain'")
     ada.delete(path)
     assert ada.get("/transmissions") == ada.get("/spools") == []
+
+
+@pytest.mark.both_engines
+def test_history_outlives_its_program(ada, system, world):
+    program_id = ada.post("/programs/sendsms", {"message": "m"})["program_id"]
+    made = [
+        ada.post("/transmissions", {"program_id": program_id, "contact_id": world.ids["contact_id"]})["transmission_id"]
+        for _ in range(3)
+    ]
+    for transmission_id, status in zip(made, ("completed", "failed", "pending"), strict=True):
+        system.store.run("UPDATE transmission SET status = ? WHERE id = ?", (status, transmission_id))
+    ada.delete(f"/programs/{program_id}")
+    assert ada.get(f"/transmissions/{made[0]}")["program_id"] is None
+    ada.refused(404, "GET", f"/transmissions/{made[2]}")
+    ada.refused(423, "POST", f"/transmissions/{made[1]}/retry")
+    ada.refused(417, "GET", f"/transmissions/{made[0]}/clone")

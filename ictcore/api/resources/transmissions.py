@@ -43,7 +43,7 @@ class Transmission(Struct):
     service_flag: int
     account_id: int | None
     contact_id: int | None
-    program_id: int
+    program_id: int | None
     origin: str
     direction: str
     status: str

@@ -9,13 +9,14 @@ from ictcore.store.models.program import Program
 
 
 class Transmission(Owned):
-    """One program for one contact from one account. ``try_done`` counts its attempts."""
+    """One program for one contact from one account. ``try_done`` counts its attempts. What has ended outlives its
+    program, so history is not lost with it."""
 
     title = text()
     service_flag = number(0)
     account_id = BigIntegerField(null=True)
     contact_id = BigIntegerField(null=True)
-    program = ForeignKeyField(Program, on_delete="CASCADE")
+    program = ForeignKeyField(Program, on_delete="SET NULL", null=True)
     origin = text()
     direction = text("outbound")
     status = text("pending")
