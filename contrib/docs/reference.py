@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from ictcore.cli.main import main as command_line
-from ictcore.runtime import core_settings
 
 from ictcore.api.resources import OPERATIONS
+from ictcore.cli.main import main as command_line
 from ictcore.domain import attempt, cause, errors, event, permission
 from ictcore.domain.service import FLAGS
 from ictcore.plugins import PluginManager
+from ictcore.runtime import core_settings
 from ictcore.spec import hookspecs
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"

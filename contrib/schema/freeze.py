@@ -1,7 +1,7 @@
 """Write the first migration from the models: ``python contrib/schema/freeze.py``. Only before the first release.
 
-A migration must not change when the models do, so it holds the statements themselves, for each engine. Later changes are
-migrations of their own, written by hand; a test compares a migrated database with the models.
+A migration must not change when the models do, so it holds the statements themselves, for each engine. Later changes
+are migrations of their own, written by hand; a test compares a migrated database with the models.
 """
 
 from __future__ import annotations
