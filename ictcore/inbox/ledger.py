@@ -124,9 +124,8 @@ class Ledger:
             if value is not None
         }
         state = change.state
-        if state is None and not fields:
-            if not change.results:
-                self.ignored += 1
+        if state is None and not fields and not change.results:
+            self.ignored += 1
             return
         if state == QUEUED:
             reason = change.response or ""
@@ -138,7 +137,7 @@ class Ledger:
         row.change.update(fields)
         if state is not None:
             row.state = state
-        if change.cause is not None and state is not None:
+        if change.cause is not None:
             row.cause = change.cause
         if row.state != SUBMITTING:
             self.ended.append(row.uuid)
@@ -167,11 +166,11 @@ class Ledger:
         at = event.at.timestamp()
         cause = causes.NORMAL if event.confirmed else causes.HANDED_OVER
         self._ends.append(
-            (row.id, row.was, COMPLETED, cause, code, code, event.vendor_id and clean(event.vendor_id),
+            (row.id, row.uuid, row.was, COMPLETED, cause, code, code, event.vendor_id and clean(event.vendor_id),
              event.amount, at)
         )  # fmt: skip
         self._settled.append((row.transmission, COMPLETED, code, row.tries, row.started, self._now))
-        row.state = COMPLETED
+        row.state = row.was = COMPLETED  # for what may follow in this batch: it is written before that
         row.cause = cause
         self.completed += 1
 
@@ -197,16 +196,19 @@ class Ledger:
             if row.state == SUBMITTED and row.was in _TAKEN and fields.keys() == {"vendor_id"}:
                 service = self._services.get(row.flag)
                 deadline = self._now + (service.report_timeout if service else self._uncertain_timeout)
-                taken.append((row.id, row.was, fields["vendor_id"], deadline, self._holder(row)))
+                taken.append((row.id, row.uuid, row.was, fields["vendor_id"], deadline, self._holder(row)))
             elif row.state == row.was and "ended" not in fields:
-                noted.append((row.id, row.was, _cleaned(fields.get("response")), fields.get("connected")))
+                noted.append(
+                    (row.id, row.uuid, row.was, fields.get("cause"), _cleaned(fields.get("response")),
+                     _cleaned(fields.get("vendor_code")), fields.get("connected"))
+                )  # fmt: skip
             else:
                 if row.state in (COMPLETED, FAILED):
                     finals.append(row)
                 if row.state == UNCERTAIN:
                     self._uncertain(store, row)
                 changed.append(self._changed(row))
-        self._finish(store, finals)
+        corrected = self._finish(store, finals)
         for statement, rows in (
             (attempts.TAKEN, taken),
             (attempts.ENDED, self._ends),
@@ -216,6 +218,7 @@ class Ledger:
             if rows and statement.run(store, rows) != len(rows):
                 raise Stale
         attempts.SETTLED.run(store, self._settled)
+        attempts.CORRECTED.run(store, corrected)
         attempts.RESULTS.run(store, self._results)
         for row in self._dirty:
             row.was = row.state
@@ -237,7 +240,7 @@ class Ledger:
         elif row.state == UNCERTAIN:
             deadline = self._now + self._uncertain_timeout
         return (
-            row.id, row.was, row.state, cause, _cleaned(fields.get("response")),
+            row.id, row.uuid, row.was, row.state, cause, _cleaned(fields.get("response")),
             _cleaned(fields.get("vendor_id")), _cleaned(fields.get("vendor_code")), fields.get("amount"),
             fields.get("connected"), fields.get("ended"), fields.get("not_before"),
             _cleaned(fields.get("waiting_for", "")), deadline, self._holder(row),
@@ -255,8 +258,11 @@ class Ledger:
         row.state = QUEUED
         row.change = {"not_before": self._now + RESEND_DELAY, "waiting_for": "it may not have left; it is sent again"}
 
-    def _finish(self, store: Store, finals: list[AttemptRow]) -> None:
-        """Settle the transmissions of attempts that ended; a failure may be followed by another attempt."""
+    def _finish(self, store: Store, finals: list[AttemptRow]) -> list[Row]:
+        """Settle the transmissions of attempts that ended; a failure may be followed by another attempt.
+
+        :returns: what corrects an earlier end, to be written after the ends of this batch.
+        """
         retries = self._retries(store, finals)
         corrected: list[Row] = []
         again: list[tuple[int, str, float, float]] = []
@@ -276,8 +282,8 @@ class Ledger:
                 again.append((row.id, new_attempt_id(), self._now + delay, self._now))
                 self.retried += 1
             self._settled.append((row.transmission, status, response, row.tries, row.started, self._now))
-        attempts.CORRECTED.run(store, corrected)
         attempts.repeat(store, again)
+        return corrected
 
     def _retries(self, store: Store, finals: list[AttemptRow]) -> dict[int, float]:
         """Attempt -> seconds until the next one, for those that are followed by one."""

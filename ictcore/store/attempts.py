@@ -73,10 +73,13 @@ def overdue(store: Store, now: float, limit: int) -> list[AttemptRow]:
     return [AttemptRow(*row) for row in store.rows(text, (now, limit))]
 
 
+# The four statements below look at the correlation id and the state too: what was remembered of an attempt may not be
+# true any more, and SQLite gives the id of a deleted row to another one.
+
 TAKEN = Bulk(
     "UPDATE spool SET state = 'submitted', vendor_id = {vendor_id}, deadline_at = {deadline}, worker_id = {worker}"
-    " FROM {rows} WHERE spool.id = {id} AND state = {was}",
-    {"id": "int", "was": "text", "vendor_id": "text", "deadline": "real", "worker": "int"},
+    " FROM {rows} WHERE spool.id = {id} AND uuid = {uuid} AND state = {was}",
+    {"id": "int", "uuid": "text", "was": "text", "vendor_id": "text", "deadline": "real", "worker": "int"},
 )
 """The plain "taken, a report follows"."""
 
@@ -84,10 +87,10 @@ ENDED = Bulk(
     "UPDATE spool SET state = {state}, cause = {cause}, response = {response}, vendor_code = {vendor_code},"
     " vendor_id = CASE WHEN {vendor_id} = '' THEN vendor_id ELSE {vendor_id} END, amount = {amount},"
     " time_end = {ended}, deadline_at = NULL, worker_id = NULL"
-    " FROM {rows} WHERE spool.id = {id} AND state = {was}",
+    " FROM {rows} WHERE spool.id = {id} AND uuid = {uuid} AND state = {was}",
     {
-        "id": "int", "was": "text", "state": "text", "cause": "text", "response": "text", "vendor_code": "text",
-        "vendor_id": "text", "amount": "real", "ended": "real",
+        "id": "int", "uuid": "text", "was": "text", "state": "text", "cause": "text", "response": "text",
+        "vendor_code": "text", "vendor_id": "text", "amount": "real", "ended": "real",
     },
 )  # fmt: skip
 """The plain end."""
@@ -99,20 +102,24 @@ CHANGED = Bulk(
     " time_end = coalesce({ended}, time_end), not_before = coalesce({not_before}, not_before),"
     " waiting_for = coalesce({waiting_for}, waiting_for), deadline_at = {deadline}, worker_id = {worker},"
     " time_start = CASE WHEN {state} = 'queued' THEN NULL ELSE time_start END"
-    " FROM {rows} WHERE spool.id = {id} AND state = {was}",
+    " FROM {rows} WHERE spool.id = {id} AND uuid = {uuid} AND state = {was}",
     {
-        "id": "int", "was": "text", "state": "text", "cause": "text", "response": "text", "vendor_id": "text",
-        "vendor_code": "text", "amount": "real", "connected": "real", "ended": "real", "not_before": "real",
-        "waiting_for": "text", "deadline": "real", "worker": "int",
+        "id": "int", "uuid": "text", "was": "text", "state": "text", "cause": "text", "response": "text",
+        "vendor_id": "text", "vendor_code": "text", "amount": "real", "connected": "real", "ended": "real",
+        "not_before": "real", "waiting_for": "text", "deadline": "real", "worker": "int",
     },
 )  # fmt: skip
 """Anything else; ``None`` leaves a column as it is, but ``deadline`` and ``worker`` are always set."""
 
 NOTED = Bulk(
-    "UPDATE spool SET response = coalesce({response}, response), time_connect = coalesce({connected}, time_connect)"
-    " FROM {rows} WHERE spool.id = {id} AND state = {was}",
-    {"id": "int", "was": "text", "response": "text", "connected": "real"},
-)
+    "UPDATE spool SET cause = coalesce({cause}, cause), response = coalesce({response}, response),"
+    " vendor_code = coalesce({vendor_code}, vendor_code), time_connect = coalesce({connected}, time_connect)"
+    " FROM {rows} WHERE spool.id = {id} AND uuid = {uuid} AND state = {was}",
+    {
+        "id": "int", "uuid": "text", "was": "text", "cause": "text", "response": "text", "vendor_code": "text",
+        "connected": "real",
+    },
+)  # fmt: skip
 """Progress that leaves the state as it is."""
 
 SETTLED = Bulk(

@@ -98,6 +98,12 @@ def test_a_report_that_comes_later_completes(world: World) -> None:
         ("SASD", "completed", "normal"),
         ("P", "submitted", ""),
         ("PS", "submitted", ""),
+        ("DT", "completed", "normal"),
+        ("TD", "completed", "normal"),
+        ("STD", "completed", "normal"),
+        ("SDT", "completed", "normal"),
+        ("FT", "failed", "rejected"),
+        ("ATPD", "completed", "normal"),
     ],
 )
 @pytest.mark.parametrize("batch", ["together", "apart"])
@@ -114,6 +120,7 @@ def test_events_in_any_order(world: World, order: str, state: str, why: str, bat
         "F": lambda: gateway.failed(uuid),
         "P": lambda: Progress(attempt_id=uuid, at=world.clock(), name="ringing"),
         "A": lambda: Answered(attempt_id=uuid, at=world.clock()),
+        "T": lambda: StepDone(attempt_id=uuid, at=world.clock(), step="play", outcome="success"),
     }
     events = [make[letter]() for letter in order]
     for some in [events] if batch == "together" else [[event] for event in events]:
@@ -124,8 +131,49 @@ def test_events_in_any_order(world: World, order: str, state: str, why: str, bat
         assert receipt.wait(0)
         assert list(receipt.refusals) == [None] * len(some)
     assert world.spool(uuid, "state", "cause") == (state, why)
+    assert [row for row in world.results(uuid) if row[0] == "application"] == (
+        [("application", "play", "success")] if "T" in order else []
+    )
     expected = state if state in ("completed", "failed") else "processing"
     assert world.transmission(uuid, "status") == expected
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize(
+    ("later", "state", "why"),
+    [
+        ("delivered", "completed", "normal"),
+        ("bounced", "failed", "unallocated"),
+        ("handed over", "completed", "handed_over"),
+    ],
+)
+def test_what_was_merely_handed_over_is_settled_by_a_report(
+    world: World, later: str, state: str, why: str, apart: bool
+) -> None:
+    world.provider()
+    gateway = world.gateway
+    gateway.answer = silence
+    [uuid] = world.send(try_allowed=3)
+    dispatcher = world.dispatcher()
+    dispatcher.turn()
+    first = gateway.delivered(uuid, confirmed=False)
+    second = {
+        "delivered": gateway.delivered(uuid, key="report"),
+        "bounced": gateway.failed(uuid, cause.UNALLOCATED),
+        "handed over": gateway.delivered(uuid, confirmed=False, key="again"),
+    }[later]
+    if apart:
+        gateway.put(first)
+        dispatcher.turn()
+        assert world.spool(uuid, "state", "cause") == ("completed", "handed_over")
+        assert world.transmission(uuid, "status") == "completed"
+        gateway.put(second)
+    else:
+        gateway.put(first, second)
+    for _ in range(2):
+        dispatcher.turn()
+    assert world.spool(uuid, "state", "cause") == (state, why)
+    assert world.transmission(uuid, "status") == state
 
 
 def test_a_repeated_step_is_kept_once(world: World) -> None:
