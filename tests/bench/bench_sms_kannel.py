@@ -34,21 +34,25 @@ PLAN: Plan = single("sms_send", {"text": TEXT})
 
 @dataclass(frozen=True)
 class Case:
-    """One way to send. ``count``: attempts of a run; ``required``: the ratio that it should reach."""
+    """One way to send. ``count``: attempts of a run; ``required``: the ratio that it should reach.
+
+    ``connections``: of wrk, and of ours by HTTP.
+    """
 
     name: str
     transport: str
     reports: bool
+    connections: int
     required: float
     count: int
     runs: int
 
 
 CASES = (
-    Case("box", "box", False, 1.0, 40_000, 3),
-    Case("http", "http", False, 0.5, 20_000, 2),
-    Case("box_reports", "box", True, 1.0, 20_000, 2),
-    Case("http_reports", "http", True, 0.5, 10_000, 2),
+    Case("box", "box", False, 32, 1.0, 40_000, 3),
+    Case("http", "http", False, 32, 0.5, 20_000, 2),
+    Case("box_reports", "box", True, 128, 1.0, 20_000, 2),
+    Case("http_reports", "http", True, 128, 0.5, 10_000, 2),
 )
 
 
@@ -75,7 +79,8 @@ def measure(work: Path, case: Case) -> tuple[Pair, float]:
             "name": "fake", "type": "link", "service_flag": SMS, "weight": 1, "active": 1,
             "settings": {"smsc_id": "fake", "reports": case.reports},
         }  # fmt: skip
-        with Sending(work / "home", server.settings(case.transport), provider, flag=SMS) as sending:
+        settings = {**server.settings(case.transport), "kannel.connections": case.connections}
+        with Sending(work / "home", settings, provider, flag=SMS) as sending:
 
             def ours() -> float:
                 rate = sending.rate(case.count, "+442071838750", lambda n: f"+4479{n:08}", lambda n: PLAN)
@@ -85,7 +90,7 @@ def measure(work: Path, case: Case) -> tuple[Pair, float]:
             def baseline() -> float:
                 load = wrk.run(
                     f"http://127.0.0.1:{server.sendsms_port}/cgi-bin/sendsms?{request(case, sink_port)}",
-                    connections=128 if case.reports else 32,
+                    connections=case.connections,
                     seconds=SECONDS,
                 )
                 drained(server)
