@@ -113,19 +113,13 @@ class Dispatcher:
         lines.refresh()
         lease = Lease(store, node, settings["dispatch.lease"], self._clock)
         self._claimer = Claimer(store, self._services, self._gateways, lines, chance=self._chance)
-        desk = Desk(
-            store, self._inbox, self._gateways, settings, self._clock, node, lines, lease, self.sink, self.counters
-        )
+        parts = (store, self._inbox, self._gateways, settings, self._clock, node, lines, lease)
+        desk = Desk(*parts, self.sink, self.counters)
         desk.begin()
         recovery = Recovery(
-            store,
-            self._inbox,
-            node=node,
-            lease=settings["dispatch.lease"],
-            clock=self._clock,
-            gateway_of=gateway_finder(self._gateways, lines.gateway_of),
-            checkpoint=self._checkpoint,
-        )
+            store, self._inbox, node=node, lease=settings["dispatch.lease"], clock=self._clock,
+            gateway_of=gateway_finder(self._gateways, lines.gateway_of), checkpoint=self._checkpoint,
+        )  # fmt: skip
         self.upkeep = Upkeep(desk, recovery)
         self._desk = desk
         for gateway in self._gateways.values():
