@@ -19,7 +19,7 @@ from ictcore.store.bulk import clean
 from ictcore.store.database import Row, Store
 
 RESEND_DELAY = 60.0
-"""Seconds before an uncertain attempt of a service that opted in is sent again."""
+"""Seconds before an uncertain attempt of a service that opted in is sent again; each time twice as long."""
 
 _SAMPLE = Delivered(attempt_id="", at=from_epoch(0.0))
 _REACHED: Final = frozenset(state for state in (SUBMITTING, SUBMITTED) if apply(state, _SAMPLE).state == COMPLETED)
@@ -255,8 +255,12 @@ class Ledger:
         made = store.value("SELECT time_spool FROM spool WHERE id = ?", (row.id,))
         if made is None or self._now - made > self._uncertain_timeout:
             return
+        # A gateway takes an id again only when it is another try.
+        store.run("UPDATE spool SET tries = tries + 1 WHERE id = ?", (row.id,))
+        row.tries += 1
         row.state = QUEUED
-        row.change = {"not_before": self._now + RESEND_DELAY, "waiting_for": "it may not have left; it is sent again"}
+        delay = RESEND_DELAY * 2.0 ** min(row.tries - 2, 16)
+        row.change = {"not_before": self._now + delay, "waiting_for": "it may not have left; it is sent again"}
 
     def _finish(self, store: Store, finals: list[AttemptRow]) -> list[Row]:
         """Settle the transmissions of attempts that ended; a failure may be followed by another attempt.

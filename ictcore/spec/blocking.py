@@ -29,7 +29,7 @@ class BlockingGateway(Gateway):
         self._queue: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
-        self._seen: dict[str, None] = {}
+        self._seen: dict[str, int] = {}
         self._under_way = 0
         self._stopping = False
 
@@ -66,9 +66,9 @@ class BlockingGateway(Gateway):
             return
         for attempt in attempts:
             with self._lock:
-                if attempt.id in self._seen:
+                if self._seen.get(attempt.id, 0) >= attempt.tries:
                     continue
-                self._seen[attempt.id] = None
+                self._seen[attempt.id] = attempt.tries
                 if len(self._seen) > 100_000:
                     del self._seen[next(iter(self._seen))]
                 self._under_way += 1

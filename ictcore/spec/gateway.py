@@ -153,8 +153,9 @@ class Gateway(Protocol):
 
         For each attempt exactly one of these goes to the sink, within the gateway's own time limit:
         ``Submitted`` (taken, report follows), ``Delivered`` or ``Failed`` (taken, and this is the end), or
-        ``NotSubmitted`` with the error that decides what follows. An id that was submitted before is not sent again.
-        After ``stop()`` every attempt is answered by ``NotSubmitted(GatewayUnavailable)``.
+        ``NotSubmitted`` with the error that decides what follows. An id that was submitted before is not sent again,
+        unless its ``tries`` has grown: its service opted in to sending it again. After ``stop()`` every attempt is
+        answered by ``NotSubmitted(GatewayUnavailable)``.
         """
         ...
 

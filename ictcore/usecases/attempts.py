@@ -84,4 +84,12 @@ def settle(system: System, actor: Actor, spool_id: int, outcome: Literal["delive
 
 
 def _inbox(system: System) -> Inbox:
-    return Inbox(system.store, system.registry.services, media(system), clock=system.clock)
+    settings = system.settings
+    return Inbox(
+        system.store,
+        system.registry.services,
+        media(system),
+        clock=system.clock,
+        country=settings["core.country"],
+        uncertain_timeout=settings["dispatch.uncertain_timeout"],
+    )

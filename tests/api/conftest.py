@@ -23,7 +23,7 @@ from ictcore.domain.errors import BadCredentials
 from ictcore.domain.permission import all_names
 from ictcore.domain.user import Actor
 from ictcore.plugins import Registry
-from ictcore.settings import CORE
+from ictcore.runtime import core_settings
 from ictcore.spec import (
     MESSAGES,
     Capability,
@@ -233,7 +233,7 @@ def registry() -> Registry:
 @pytest.fixture
 def system(store: Store, registry: Registry, tmp_path: Path, clock: Clock) -> System:
     """A system of fake plugins."""
-    return System(store, registry, StaticSettings(CORE), tmp_path, clock)
+    return System(store, registry, StaticSettings(core_settings()), tmp_path, clock)
 
 
 class Api:

@@ -7,7 +7,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from peewee import SQL, BigAutoField, BigIntegerField, DoubleField, Model, ModelIndex, TextField
+from peewee import (
+    SQL,
+    BigAutoField,
+    BigIntegerField,
+    DoubleField,
+    Model,
+    ModelIndex,
+    NodeList,
+    SqliteDatabase,
+    TextField,
+)
+
+
+class Id(BigAutoField):
+    """The id of a row: a number that is never given to another row, not even after the row was deleted."""
+
+    def ddl(self, ctx: Any) -> Any:
+        """SQLite would use the largest id again once its row is gone; PostgreSQL's sequences never go back."""
+        definition = super().ddl(ctx)
+        if isinstance(self.model._meta.database, SqliteDatabase):
+            definition = NodeList((definition, SQL("AUTOINCREMENT")))
+        return definition
 
 
 class Table(Model):
@@ -20,7 +41,7 @@ class Table(Model):
 class Owned(Table):
     """A table whose rows belong to a user."""
 
-    id = BigAutoField()
+    id = Id()
     created_by = BigIntegerField(null=True)
     created_at = DoubleField()
     updated_at = DoubleField(null=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from peewee import BigAutoField, BigIntegerField, DoubleField, ForeignKeyField, TextField
+from peewee import BigIntegerField, DoubleField, ForeignKeyField, TextField
 
-from ictcore.store.models.base import Owned, Table, index, number, real, text
+from ictcore.store.models.base import Id, Owned, Table, index, number, real, text
 from ictcore.store.models.program import Program
 
 
@@ -35,7 +35,7 @@ class Spool(Table):
     uncertain, or when an uncertain one is given up.
     """
 
-    id = BigAutoField()
+    id = Id()
     uuid = TextField(unique=True)
     transmission = ForeignKeyField(Transmission, on_delete="CASCADE")
     created_by = BigIntegerField(null=True)
@@ -67,7 +67,7 @@ class Spool(Table):
 class SpoolResult(Table):
     """What a step found. ``data`` is never cut."""
 
-    id = BigAutoField()
+    id = Id()
     spool = ForeignKeyField(Spool, on_delete="CASCADE")
     type = text()
     name = text()
@@ -78,7 +78,7 @@ class SpoolResult(Table):
 class Inbox(Table):
     """Every event that was taken, once: ``key`` is unique. ``body``: JSON, for people and for replay."""
 
-    id = BigAutoField()
+    id = Id()
     key = TextField(unique=True)
     kind = text()
     body = text()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from peewee import BigAutoField, BigIntegerField, CompositeKey, DoubleField, ForeignKeyField, TextField
+from peewee import BigIntegerField, CompositeKey, DoubleField, ForeignKeyField, TextField
 
-from ictcore.store.models.base import Owned, Table, index, number, real, text
+from ictcore.store.models.base import Id, Owned, Table, index, number, real, text
 
 
 class Usr(Owned):
@@ -31,7 +31,7 @@ class Usr(Owned):
 class Role(Table):
     """A named set of permissions."""
 
-    id = BigAutoField()
+    id = Id()
     name = TextField(unique=True)
     description = text()
 
@@ -39,7 +39,7 @@ class Role(Table):
 class Permission(Table):
     """A permission name."""
 
-    id = BigAutoField()
+    id = Id()
     name = TextField(unique=True)
     description = text()
 
@@ -100,7 +100,7 @@ class LoginThrottle(Table):
 class Idempotency(Table):
     """The answer to a request that carried an ``Idempotency-Key``."""
 
-    id = BigAutoField()
+    id = Id()
     user_id = BigIntegerField()
     operation = TextField()
     key = TextField()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from peewee import BigAutoField, BigIntegerField, DoubleField, ForeignKeyField, TextField
+from peewee import BigIntegerField, DoubleField, ForeignKeyField, TextField
 
-from ictcore.store.models.base import Owned, Table, index, number, real, text
+from ictcore.store.models.base import Id, Owned, Table, index, number, real, text
 
 
 class Node(Table):
     """A machine with gateways."""
 
-    id = BigAutoField()
+    id = Id()
     name = TextField(unique=True)
     active = number(1)
     created_at = DoubleField()
@@ -54,7 +54,7 @@ class ProviderLoad(Table):
 class Worker(Table):
     """A running dispatcher. When ``lease_until`` has passed, others take over what it held."""
 
-    id = BigAutoField()
+    id = Id()
     node_id = BigIntegerField()
     name = text()
     started_at = DoubleField()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from peewee import BigAutoField, DoubleField, ForeignKeyField
+from peewee import DoubleField, ForeignKeyField
 
-from ictcore.store.models.base import Owned, Table, index, number, text
+from ictcore.store.models.base import Id, Owned, Table, index, number, text
 
 
 class Text(Owned):
@@ -34,7 +34,7 @@ class Template(Owned):
 class TemplateAttachment(Table):
     """A file that goes with a template; the bytes are in the media store under ``digest`` (SHA-256)."""
 
-    id = BigAutoField()
+    id = Id()
     template = ForeignKeyField(Template, on_delete="CASCADE")
     name = text()
     content_type = text()

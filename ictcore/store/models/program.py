@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from peewee import BigAutoField, BigIntegerField, DoubleField, ForeignKeyField
+from peewee import BigIntegerField, DoubleField, ForeignKeyField
 
-from ictcore.store.models.base import Owned, Table, index, number, text
+from ictcore.store.models.base import Id, Owned, Table, index, number, text
 
 
 class Program(Owned):
@@ -19,7 +19,7 @@ class Program(Owned):
 class ProgramResource(Table):
     """A program depends on a row: it keeps the row from being deleted, and finds the program by the row."""
 
-    id = BigAutoField()
+    id = Id()
     program = ForeignKeyField(Program, on_delete="CASCADE")
     resource_type = text()
     resource_id = BigIntegerField()
