@@ -42,6 +42,7 @@ class GroupImport:
         self._keep = keep
         self._filter = NumberFilter()
         self._counted = False
+        self._sequence = ""
         self._owners = self._look_around()
 
     def add(self, rows: Sequence[tuple[str, ...]]) -> None:
@@ -158,11 +159,13 @@ class GroupImport:
 
     def _take_ids(self, count: int) -> Sequence[int]:
         """New ids for ``count`` contacts. Nearly always they follow each other; then they need not travel."""
-        taken = "SELECT nextval(pg_get_serial_sequence('contact', 'id')) AS i FROM generate_series(1, ?)"
-        row = self._store.row(f"SELECT min(i), max(i) FROM ({taken}) AS taken", (count,))  # noqa: S608
+        if not self._sequence:  # looked up once: inside the statement it would be looked up for each id
+            self._sequence = self._store.value("SELECT pg_get_serial_sequence('contact', 'id')")
+        taken = "SELECT nextval(?::regclass) AS i FROM generate_series(1, ?)"
+        row = self._store.row(f"SELECT min(i), max(i) FROM ({taken}) AS taken", (self._sequence, count))  # noqa: S608
         if row is not None and row[1] - row[0] == count - 1:
             return range(row[0], row[1] + 1)
-        return [row_id for (row_id,) in self._store.rows(taken, (count,))]
+        return [row_id for (row_id,) in self._store.rows(taken, (self._sequence, count))]
 
 
 def copy_line(row: Sequence[str]) -> str:
