@@ -22,8 +22,8 @@ class Pair:
 
     @property
     def ratio(self) -> float:
-        """Median of ours by median of the baseline."""
-        return statistics.median(self.ours) / statistics.median(self.baseline)
+        """The median of the ratios of runs that were neighbours: what slows down the machine meets both of them."""
+        return statistics.median(mine / theirs for mine, theirs in zip(self.ours, self.baseline, strict=True))
 
     def shown(self) -> dict[str, Any]:
         """For the detail of a result."""
@@ -33,6 +33,7 @@ class Pair:
             "baseline": rounded(statistics.median(self.baseline)),
             "ours_runs": [rounded(run) for run in self.ours],
             "baseline_runs": [rounded(run) for run in self.baseline],
+            "ratios": [rounded(mine / theirs) for mine, theirs in zip(self.ours, self.baseline, strict=True)],
         }
 
 
@@ -64,14 +65,14 @@ class Result:
     def line(self) -> dict[str, Any]:
         """The object that is printed."""
         shown = self.pair.shown()
-        detail = {"required": self.required, "ours_runs": shown["ours_runs"], "baseline_runs": shown["baseline_runs"]}
+        runs = {name: shown[name] for name in ("ours_runs", "baseline_runs", "ratios")}
         return {
             "bench": self.bench,
             "ratio": shown["ratio"],
             "ours": shown["ours"],
             "baseline": shown["baseline"],
             "unit": self.unit,
-            "detail": detail | self.detail,
+            "detail": {"required": self.required, **runs, **self.detail},
         }
 
 
