@@ -64,7 +64,7 @@ class RunningSystem:
         self.process = ServerProcess(
             [ICTCORE, "run"],
             log=home / "run.log",
-            ready=lambda: "curl " in self.printed,
+            ready=lambda: "Stop with Ctrl-C" in self.printed,
             environment=self.environment,
         )
 
@@ -77,7 +77,7 @@ class RunningSystem:
         """Start, and wait until it says that it is ready."""
         self.process.log.unlink(missing_ok=True)
         self.process.start()
-        found = re.search(r"curl .*-u '?admin:([^'\s]+)'?", self.printed)
+        found = re.search(r"password, shown this once: (\S+)", self.printed)
         if found and not self.password:
             self.password = found[1]
         return self

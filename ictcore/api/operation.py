@@ -28,7 +28,12 @@ PAGING = (
     Parameter("limit", int, "How many rows, 1 to 1000; 50 when not given."),
     Parameter("offset", int, "How many rows to skip."),
     Parameter("sort", str, "Fields to sort by, separated by commas; a minus before a field reverses it."),
-    Parameter("count", str, "`exact`: count the total whatever it costs; else it is exact up to 10,000."),
+    Parameter(
+        "count",
+        str,
+        "`exact`: count the total now, whatever it costs. Else a total above 1,000 may be two seconds old, and above"
+        " 10,000 it is a lower bound.",
+    ),
 )
 
 

@@ -11,6 +11,8 @@ from ictcore.domain.clock import epoch, from_epoch
 from ictcore.domain.errors import GatewayError
 from ictcore.domain.event import AttemptEvent, Delivered, Failed, NotSubmitted, Submitted
 from ictcore.domain.ids import new_attempt_id
+from ictcore.domain.plan import ERROR, SUCCESS
+from ictcore.domain.service import SEND_STEP
 from ictcore.domain.transmission import INBOUND, PROCESSING
 from ictcore.spec.service import ServiceType
 from ictcore.store import attempts
@@ -61,6 +63,7 @@ class Ledger:
         mine: frozenset[int] | set[int] = frozenset(),
     ) -> None:
         self._services = services
+        self._steps = {flag: SEND_STEP[one.name] for flag, one in services.items() if one.name in SEND_STEP}
         self._now = now
         self._uncertain_timeout = uncertain_timeout
         self._survives = survives or frozenset()
@@ -137,6 +140,8 @@ class Ledger:
         row.change.update(fields)
         if state is not None:
             row.state = state
+            if change.final:
+                self._step_done(row, SUCCESS if state == COMPLETED else ERROR)
         if change.cause is not None:
             row.cause = change.cause
         if row.state != SUBMITTING:
@@ -172,7 +177,14 @@ class Ledger:
         self._settled.append((row.transmission, COMPLETED, code, row.tries, row.started, self._now))
         row.state = row.was = COMPLETED  # for what may follow in this batch: it is written before that
         row.cause = cause
+        self._step_done(row, SUCCESS)
         self.completed += 1
+
+    def _step_done(self, row: AttemptRow, outcome: str) -> None:
+        """The result of the one step of a message."""
+        step = self._steps.get(row.flag)
+        if step is not None:
+            self._results.append((row.id, "application", step, outcome, self._now))
 
     def _hear(self, row: AttemptRow, event: NotSubmitted) -> None:
         """What a failed submission says about its provider."""

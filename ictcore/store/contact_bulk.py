@@ -41,7 +41,6 @@ class GroupImport:
         self._now = now
         self._keep = keep
         self._filter = NumberFilter()
-        self._counted = False
         self._sequence = ""
         self._owners = self._look_around()
 
@@ -58,7 +57,6 @@ class GroupImport:
             if self._store.is_sqlite:
                 self._add_sqlite(rows)
             else:
-                self._count_rows_once()
                 self._add_postgresql(rows)
             self.imported += len(rows)
 
@@ -127,16 +125,6 @@ class GroupImport:
             "INSERT INTO contact_link (group_id, contact_id) SELECT ?, id FROM contact WHERE id > ?",
             (self._group, before),
         )
-
-    def _count_rows_once(self) -> None:
-        """PostgreSQL plans by what it knows of a table. Of one that was filled in this very transaction it may know
-        that it is empty; then all indexes look alike, and each check of a foreign key reads the whole of one.
-        """
-        if self.imported and not self._counted:
-            self._counted = True
-            known = self._store.value("SELECT reltuples FROM pg_class WHERE oid = 'contact'::regclass")
-            if known < SLICE:
-                self._store.run("ANALYZE contact")
 
     def _add_postgresql(self, rows: Sequence[tuple[str, ...]]) -> None:
         ids = self._take_ids(len(rows))

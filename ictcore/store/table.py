@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 from peewee import BigAutoField, BigIntegerField, DoubleField, Field, ForeignKeyField, Model
@@ -17,7 +18,10 @@ from ictcore.store.database import Store
 from ictcore.store.filters import Condition, Link, real, text, whole
 
 COUNT_LIMIT = 10_000
-"""Totals are exact up to here; beyond, counting would cost more than the page itself."""
+"""Totals are counted up to here; beyond, counting would cost more than the page itself."""
+COUNT_FRESH = 1_000
+"""Totals above this are remembered for :data:`COUNT_LIFE` seconds: a list of many pages is not counted for each."""
+COUNT_LIFE = 2.0
 MOST_SORTS = 4
 """Fields that a list can be sorted by at once."""
 _MOST_KEPT = 2000
@@ -87,6 +91,7 @@ class Rows:
             self.conditions.setdefault("before", Condition('"created_at" <= ?', real))
             self.conditions.setdefault("after", Condition('"created_at" >= ?', real))
         self._sql: dict[Any, str] = {}
+        self._totals: dict[Any, tuple[float, int, bool]] = {}
         self._shown = ", ".join(self._read(self.fields[name]) for name in self.shown)
         self._select = f'SELECT {self._shown} FROM "{self.table}"'  # noqa: S608
         self._mine = f' AND "{owner}" = ?' if owner else ""
@@ -228,11 +233,21 @@ class Rows:
 
     def _count(self, source: str, clauses: list[str], values: list[Any], *, exact: bool) -> tuple[int, bool]:
         condition = f" WHERE {' AND '.join(clauses)}" if clauses else ""
+        if not exact:
+            key = (source, condition, *values)
+            known = self._totals.get(key)
+            if known is not None and known[0] > monotonic():
+                return known[1], known[2]
         if exact:
             return int(self.store.value(f"SELECT count(*) FROM {source}{condition}", values)), False  # noqa: S608
         sql = f"SELECT count(*) FROM (SELECT 1 FROM {source}{condition} LIMIT {COUNT_LIMIT + 1}) AS counted"  # noqa: S608
         total = int(self.store.value(sql, values))
-        return min(total, COUNT_LIMIT), total > COUNT_LIMIT
+        more = total > COUNT_LIMIT
+        if total > COUNT_FRESH:
+            if len(self._totals) >= _MOST_KEPT:
+                self._totals.clear()
+            self._totals[key] = (monotonic() + COUNT_LIFE, min(total, COUNT_LIMIT), more)
+        return min(total, COUNT_LIMIT), more
 
     def _page_sql(self, source: str, number: str, clauses: list[str], sort: tuple[tuple[str, bool], ...]) -> str:
         unknown = [name for name, _ in sort if name not in self.shown]

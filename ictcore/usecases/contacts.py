@@ -49,12 +49,13 @@ def delete(system: System, actor: Actor, contact_id: int) -> None:
     owner = require(actor, "contact_delete", "contact")
     store = system.store
     with store.transaction():
-        if not system.rows.contact.exists(contact_id, owner):
+        if system.rows.contact.lock(contact_id, owner) is None:
             raise NotFound(f"there is no contact {contact_id}")
         store.run(
             "UPDATE contact_group SET contact_total = contact_total - 1"
             " WHERE id IN (SELECT group_id FROM contact_link WHERE contact_id = ?)",
             (contact_id,),
         )
+        store.run("DELETE FROM contact_link WHERE contact_id = ?", (contact_id,))
         store.run("UPDATE transmission SET contact_id = NULL WHERE contact_id = ?", (contact_id,))
         system.rows.contact.delete(contact_id, owner)

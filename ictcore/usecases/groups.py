@@ -48,8 +48,11 @@ def delete(system: System, actor: Actor, group_id: int) -> None:
     :raises NotFound: there is none that the actor sees.
     """
     owner = require(actor, "group_delete", "group")
-    if not system.rows.group.delete(group_id, owner):
-        raise NotFound(f"there is no group {group_id}")
+    with system.store.transaction() as store:
+        if system.rows.group.lock(group_id, owner) is None:
+            raise NotFound(f"there is no group {group_id}")
+        store.run("DELETE FROM contact_link WHERE group_id = ?", (group_id,))
+        system.rows.group.delete(group_id, owner)
 
 
 def contacts(system: System, actor: Actor, group_id: int, wanted: Page) -> Found:
@@ -99,7 +102,10 @@ def unlink(system: System, actor: Actor, contact_id: int, group_id: int) -> dict
 
 
 def _both(system: System, actor: Actor, contact_id: int, group_id: int) -> dict[str, Any]:
-    contact = found(system.rows.contact, "contact", contact_id, actor.scope("contact"))
-    if not system.rows.group.exists(group_id, actor.scope("group")):
+    """The contact, after both are kept from being deleted meanwhile."""
+    contact = system.rows.contact.lock(contact_id, actor.scope("contact"), share=True)
+    if contact is None:
+        raise NotFound(f"there is no contact {contact_id}")
+    if system.rows.group.lock(group_id, actor.scope("group"), share=True) is None:
         raise NotFound(f"there is no group {group_id}")
     return contact

@@ -174,7 +174,9 @@ def test_a_connection_lost_in_the_commit_of_outcomes(broken: World, done: bool) 
     assert broken.state(held) == "submitting"  # what was handed over stays so
     for uuid in uuids:
         assert [(state, tries) for _, state, tries, _ in broken.attempts_of(uuid)] == [("failed", 1), ("queued", 2)]
-        assert broken.results(uuid) == [("error", "busy", "busy"), ("info", "code", "17")]
+        assert broken.results(uuid) == [
+            ("error", "busy", "busy"), ("info", "code", "17"), ("application", "sms_send", "error"),
+        ]  # fmt: skip
     assert len(gateway.sent) == 5
 
 

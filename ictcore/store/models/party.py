@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from peewee import BigIntegerField, CompositeKey, DoubleField, ForeignKeyField
+from peewee import BigIntegerField, CompositeKey, DoubleField
 
 from ictcore.store.models.base import Owned, Table, index, number, text
 
@@ -46,13 +46,14 @@ class ContactGroup(Owned):
 
 
 class ContactLink(Table):
-    """A contact is in a group."""
+    """A contact is in a group. No foreign keys: checking them row by row would take longer than an import itself; who
+    deletes a contact or a group deletes its links too."""
 
-    group = ForeignKeyField(ContactGroup, on_delete="CASCADE", index=False)
-    contact = ForeignKeyField(Contact, on_delete="CASCADE")
+    group_id = BigIntegerField()
+    contact_id = BigIntegerField()
 
     class Meta:
-        primary_key = CompositeKey("group", "contact")
+        primary_key = CompositeKey("group_id", "contact_id")
 
 
 class Dnc(Owned):
@@ -77,6 +78,7 @@ class ImportReport(Owned):
     finished_at = DoubleField(null=True)
 
 
+index(ContactLink, "contact_link_contact", "contact_id")
 index(Account, "account_owner", "created_by", "id")
 index(Account, "account_name", "type", "username", unique=True, where="username <> ''")
 index(Account, "account_phone", "phone", where="phone <> ''")
