@@ -36,7 +36,7 @@ PLAN: Plan = single("sms_send", {"text": TEXT})
 class Case:
     """One way to send. ``count``: attempts of a run; ``required``: the ratio that it should reach.
 
-    ``connections``: of wrk, and of ours by HTTP.
+    ``connections``: of wrk; ours by HTTP are those of the default settings.
     """
 
     name: str
@@ -79,7 +79,7 @@ def measure(work: Path, case: Case) -> tuple[Pair, float]:
             "name": "fake", "type": "link", "service_flag": SMS, "weight": 1, "active": 1,
             "settings": {"smsc_id": "fake", "reports": case.reports},
         }  # fmt: skip
-        settings = {**server.settings(case.transport), "kannel.connections": case.connections}
+        settings = server.settings(case.transport)
         with Sending(work / "home", settings, provider, flag=SMS) as sending:
 
             def ours() -> float:

@@ -78,7 +78,7 @@ SETTINGS: Final = (
     _setting("sendsms_path", str, "/cgi-bin/sendsms", "Path of sendsms."),
     _setting("username", str, "ictcore", "User of sendsms (http)."),
     _setting("password", str, "change-me", "Password of sendsms (http).", secret=True),
-    _setting("connections", int, 32, "Keep-alive connections to sendsms (http).", minimum=1, maximum=1000),
+    _setting("connections", int, 128, "Keep-alive connections to sendsms (http).", minimum=1, maximum=1000),
     _setting(
         "listen_host",
         str,
