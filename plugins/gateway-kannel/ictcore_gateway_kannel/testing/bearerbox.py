@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 import time
 import uuid
 from typing import ClassVar, Final
 
-from ictcore.testing.far_side import FarSide, Sent
-from ictcore.testing.servers import free_port
+from ictcore.testing.far_side import Sent
+from ictcore_gateway_kannel.testing.scripted import ScriptedFarSide
 from ictcore_gateway_kannel.text import UCS2, Concatenation, concatenation, decode
 from ictcore_gateway_kannel.wire import frames
 from ictcore_gateway_kannel.wire.frames import Ack, Admin, Heartbeat, Parser, Sms
@@ -36,7 +35,7 @@ class Handed:
         return bool(self.nacks) and not self.acknowledged
 
 
-class FakeBearerbox(FarSide):
+class FakeBearerbox(ScriptedFarSide):
     """See :class:`ictcore.testing.far_side.FarSide`.
 
     :ivar box_name: the name by which the last box has called itself.
@@ -47,77 +46,22 @@ class FakeBearerbox(FarSide):
     )
 
     def __init__(self) -> None:
-        self.port = free_port()
-        self.mode = "accept"
+        super().__init__()
         self.box_name = b""
         self.heartbeats = 0
         self.cut = 0
         self.unmatched_acks: list[bytes] = []
         self.acks: list[Ack] = []
         self.messages: list[Sms] = []
-        self._lock = threading.Lock()
-        self._sent: list[Sent] = []
         self._parts: dict[tuple[bytes, int, int], dict[int, Sms]] = {}
         self._handed: dict[bytes, Handed] = {}
-        self._connects = 0
-        self._sockets: list[socket.socket] = []
-        self._listener: socket.socket | None = None
-        self._threads: list[threading.Thread] = []
 
-    # Life
-
-    def start(self) -> None:
-        if self._listener is None:
-            self._listener = socket.create_server(("127.0.0.1", self.port))
-            self._spawn(self._accept, self._listener)
-
-    def stop(self) -> None:
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            with contextlib.suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)
-            listener.close()
-        self.disconnect()
-        for thread in self._threads:
-            thread.join(5.0)
-        self._threads.clear()
-
-    def disconnect(self) -> None:
-        """Close all connections and go on listening."""
-        with self._lock:
-            sockets, self._sockets = self._sockets, []
-        for sock in sockets:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-
-    def _spawn(self, target: object, *args: object) -> None:
-        thread = threading.Thread(target=target, args=args, name="fake-bearerbox", daemon=True)  # type: ignore[arg-type]
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                return
-            with self._lock:
-                self._connects += 1
-                if self.mode == "slam":
-                    sock.close()
-                    continue
-                self._sockets.append(sock)
-            self._spawn(self._serve, sock)
-
-    def _serve(self, sock: socket.socket) -> None:
+    def _talk(self, sock: socket.socket) -> None:
         parser = Parser()
-        with contextlib.suppress(OSError), sock:
-            while data := sock.recv(65536):
-                for frame in parser.feed(data):
-                    if not self._frame(sock, frame):
-                        return
-        with self._lock, contextlib.suppress(ValueError):
-            self._sockets.remove(sock)
+        while data := sock.recv(65536):
+            for frame in parser.feed(data):
+                if not self._frame(sock, frame):
+                    return
 
     def _frame(self, sock: socket.socket, frame: object) -> bool:
         """Returns whether the connection goes on."""
@@ -185,36 +129,6 @@ class FakeBearerbox(FarSide):
 
     # What a test says
 
-    def sent(self) -> list[Sent]:
-        with self._lock:
-            return list(self._sent)
-
-    def accept(self) -> None:
-        with self._lock:  # whoever is being slammed is gone when this returns
-            self.mode = "accept"
-
-    def reject(self) -> None:
-        self.mode = "reject"
-
-    def throttle(self) -> None:
-        self.mode = "throttle"
-
-    def drop_before_reply(self) -> None:
-        self.mode = "drop"
-
-    def stall(self) -> None:
-        self.mode = "stall"
-
-    def nonsense(self) -> None:
-        self.mode = "nonsense"
-
-    def slam(self) -> None:
-        self.mode = "slam"
-        self.disconnect()
-
-    def connects(self) -> int:
-        return self._connects
-
     def write(self, data: bytes, *, cut: int = 0) -> None:
         """Send bytes to the box that is connected; waits for one.
 
@@ -223,7 +137,7 @@ class FakeBearerbox(FarSide):
         deadline = time.monotonic() + 10.0
         while True:
             with self._lock:
-                sock = self._sockets[-1] if self._sockets else None
+                sock = next(reversed(self._sockets), None)
             if sock is not None and self.box_name:
                 break
             if time.monotonic() > deadline:

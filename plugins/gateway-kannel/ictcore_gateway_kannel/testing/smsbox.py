@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import socket
-import threading
 from typing import ClassVar, Final
 from urllib.parse import quote, urlsplit
 
-from ictcore.testing.far_side import FarSide, Sent
-from ictcore.testing.servers import free_port
+from ictcore.testing.far_side import Sent
 from ictcore.testing.waiting import wait_until
 from ictcore_gateway_kannel.callbacks import MO_QUERY
+from ictcore_gateway_kannel.testing.scripted import ScriptedFarSide
 from ictcore_gateway_kannel.text import concatenation
 from ictcore_gateway_kannel.wire.http import Request, RequestParser, response
 
@@ -46,7 +44,7 @@ class Handed:
         return bool(self.fault) or self.status not in (0, 200)
 
 
-class FakeSmsbox(FarSide):
+class FakeSmsbox(ScriptedFarSide):
     """See :class:`ictcore.testing.far_side.FarSide`.
 
     :param callback: the gateway's address for inbound messages, such as ``http://127.0.0.1:13015/TOKEN/mo``.
@@ -57,72 +55,19 @@ class FakeSmsbox(FarSide):
     )
 
     def __init__(self, callback: str) -> None:
-        self.port = free_port()
-        self.mode = "accept"
+        super().__init__()
         self.callback = callback
         self.requests: list[Request] = []
         self.handed: list[Handed] = []
-        self._lock = threading.Lock()
-        self._sent: list[Sent] = []
         self._parts: dict[tuple[bytes, int, int], dict[int, str]] = {}
         self._urls: list[str] = []
-        self._connects = 0
-        self._sockets: set[socket.socket] = set()
-        self._listener: socket.socket | None = None
-        self._threads: list[threading.Thread] = []
 
-    def start(self) -> None:
-        if self._listener is None:
-            self._listener = socket.create_server(("127.0.0.1", self.port), backlog=128)
-            self._spawn(self._accept, self._listener)
-
-    def stop(self) -> None:
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            with contextlib.suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)
-            listener.close()
-        self.disconnect()
-        for thread in self._threads:
-            thread.join(5.0)
-        self._threads.clear()
-
-    def disconnect(self) -> None:
-        """Close all connections and go on listening."""
-        with self._lock:
-            sockets = list(self._sockets)
-        for sock in sockets:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-
-    def _spawn(self, target: object, *args: object) -> None:
-        thread = threading.Thread(target=target, args=args, name="fake-smsbox", daemon=True)  # type: ignore[arg-type]
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                return
-            with self._lock:
-                self._connects += 1
-                if self.mode == "slam":
-                    sock.close()
-                    continue
-                self._sockets.add(sock)
-            self._spawn(self._serve, sock)
-
-    def _serve(self, sock: socket.socket) -> None:
+    def _talk(self, sock: socket.socket) -> None:
         parser = RequestParser()
-        with contextlib.suppress(OSError), sock:
-            going = True
-            while going and (data := sock.recv(65536)):
-                for request in parser.feed(data):
-                    going = going and self._answer(sock, request)
-        with self._lock:
-            self._sockets.discard(sock)
+        going = True
+        while going and (data := sock.recv(65536)):
+            for request in parser.feed(data):
+                going = going and self._answer(sock, request)
 
     def _answer(self, sock: socket.socket, request: Request) -> bool:
         """Returns whether the connection goes on."""
@@ -161,36 +106,6 @@ class FakeSmsbox(FarSide):
             self._sent.append(Sent(destination=destination, source=source, text=text))
 
     # What a test says
-
-    def sent(self) -> list[Sent]:
-        with self._lock:
-            return list(self._sent)
-
-    def accept(self) -> None:
-        with self._lock:  # whoever is being slammed is gone when this returns
-            self.mode = "accept"
-
-    def reject(self) -> None:
-        self.mode = "reject"
-
-    def throttle(self) -> None:
-        self.mode = "throttle"
-
-    def drop_before_reply(self) -> None:
-        self.mode = "drop"
-
-    def stall(self) -> None:
-        self.mode = "stall"
-
-    def nonsense(self) -> None:
-        self.mode = "nonsense"
-
-    def slam(self) -> None:
-        self.mode = "slam"
-        self.disconnect()
-
-    def connects(self) -> int:
-        return self._connects
 
     def report(self, attempt_id: str, outcome: str, *, again: bool = False) -> None:
         with self._lock:
