@@ -8,7 +8,7 @@ if [ "${1:-servers}" = python ]; then
     python3 -c 'import ensurepip, venv' 2>/dev/null && exit 0
     packages="python3 python3-venv"
 else
-    packages="kannel kannel-extras postgresql postfix dovecot-lmtpd dovecot-imapd sqlite3 wrk"
+    packages="kannel kannel-extras postgresql postfix dovecot-lmtpd dovecot-imapd sqlite3 wrk curl openssl"
 fi
 
 missing=""
