@@ -16,6 +16,9 @@ from ictcore.usecases import health
 from ictcore.usecases.system import System
 from tests.api.secured import PASSWORD, Secured, User, basic
 
+FAR: dict[str, Any] = {"extras": {"REMOTE_ADDR": "10.0.0.1"}}
+"""Options of a request from another machine."""
+
 
 @pytest.fixture
 def secured(system: System) -> Secured:
@@ -44,7 +47,10 @@ def entries(secured: Secured) -> dict[str, health.Entry]:
 @pytest.mark.both_engines
 def test_ready_and_every_dependency_to_those_who_may_know(secured: Secured, dispatcher: Callable[..., int]) -> None:
     dispatcher()
-    assert secured.call("GET", "/health").json == {"status": "ready"}
+    assert secured.call("GET", "/health", **FAR).json == {"status": "ready"}
+    assert "dependencies" in secured.call("GET", "/health").json, "the machine itself may know"
+    by_proxy = secured.call("GET", "/health", headers={"X-Forwarded-For": "10.0.0.1"})
+    assert by_proxy.json == {"status": "ready"}
     shown = secured.call("GET", "/health", auth=secured.token()).json
     assert shown["status"] == "ready"
     assert [(entry["name"], entry["ok"]) for entry in shown["dependencies"]] == [
@@ -56,7 +62,7 @@ def test_ready_and_every_dependency_to_those_who_may_know(secured: Secured, disp
 def test_details_need_valid_credentials_and_the_permission(secured: Secured) -> None:
     weak = secured.user("weak", role=None)
     for auth in (None, "Bearer nonsense", basic("admin", "wrong"), weak.auth):
-        answer = secured.call("GET", "/health", auth=auth)
+        answer = secured.call("GET", "/health", auth=auth, **FAR)
         assert (answer.status_code, answer.json) == (200, {"status": "ready"})
 
 
@@ -109,8 +115,9 @@ def test_the_database_is_away(secured: Secured, monkeypatch: pytest.MonkeyPatch)
     for name in ("row", "rows", "value", "run"):
         monkeypatch.setattr(secured.system.store, name, away)
     answer = secured.call("GET", "/health")
-    assert (answer.status_code, answer.json) == (503, {"status": "not ready"})
-    assert "it is away" in entries(secured)["database"].fault
+    assert (answer.status_code, answer.json["status"]) == (503, "not ready")
+    assert "it is away" in answer.json["dependencies"][0]["fault"]
+    assert secured.call("GET", "/health", **FAR).json == {"status": "not ready"}
 
 
 def test_migrations_are_waiting(secured: Secured) -> None:

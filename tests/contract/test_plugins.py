@@ -150,10 +150,10 @@ def test_hook_ictcore_register_dialects(tmp_path: Path) -> None:
     client = testing.TestClient(create(runtime.system))
     assert client.simulate_get("/old/api/calls/1").text == "/old/api|/calls/1"
     assert client.simulate_get("/old/api").text == "/old/api|"
-    assert client.simulate_get("/old/api/status").json == {"status": "ready"}
+    assert client.simulate_get("/old/api/status").json["status"] == "ready"
     assert client.simulate_get("/old/apiary").status_code == 404
     assert client.simulate_get("/broken/x").status_code == 404
-    assert client.simulate_get("/health").json == {"status": "ready"}
+    assert client.simulate_get("/health").json["status"] == "ready"
     assert client.simulate_get("/old/api/x").headers["X-Content-Type-Options"] == "nosniff"
 
 

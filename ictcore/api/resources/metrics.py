@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import platform
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from prometheus_client.registry import Collector
 from ictcore.api.auth import Authenticator
 from ictcore.api.call import Call
 from ictcore.api.counter import RequestCounter
+from ictcore.api.local import from_this_machine
 from ictcore.api.operation import Operation
 from ictcore.domain.errors import BadCredentials
 from ictcore.usecases import metrics
@@ -90,12 +90,7 @@ def _check_reader(call: Call) -> None:
     if header:
         call.system.part(Authenticator)(header, request.remote_addr or "").require("statistic_read")
         return
-    forwarded = any(request.get_header(name) for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP"))
-    try:
-        local = ipaddress.ip_address(request.remote_addr or "").is_loopback
-    except ValueError:
-        local = False
-    if forwarded or not local:
+    if not from_this_machine(request):
         raise BadCredentials("credentials are required, except from the machine itself")
 
 
