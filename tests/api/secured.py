@@ -9,7 +9,7 @@ from typing import Any
 from falcon import testing
 
 from ictcore.api.wsgi import create
-from ictcore.settings import CORE
+from ictcore.runtime import core_settings
 from ictcore.testing import StaticSettings
 from ictcore.usecases.bootstrap import bootstrap
 from ictcore.usecases.system import System
@@ -23,7 +23,7 @@ class Secured:
     """A system with an administrator, served by the application that gunicorn serves."""
 
     def __init__(self, system: System, settings: Mapping[str, Any] | None = None) -> None:
-        system.settings = StaticSettings(CORE, {**CHEAP, **(settings or {})})
+        system.settings = StaticSettings(core_settings(), {**CHEAP, **(settings or {})})
         self.system = system
         self.made = bootstrap(system, admin_password=PASSWORD)
         self.client = testing.TestClient(create(system))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ictcore.api.auth import Authenticator
-from ictcore.settings import CORE
+from ictcore.runtime import core_settings
 from ictcore.testing import StaticSettings
 from ictcore.usecases.login import Login
 from ictcore.usecases.system import System
@@ -81,7 +81,7 @@ def test_many_connections_with_one_password_cost_one_check(secured: Secured) -> 
 def test_an_old_hash_is_renewed_at_login(secured: Secured) -> None:
     store = secured.system.store
     before = store.value("SELECT password_hash FROM usr WHERE id = 1")
-    secured.system.settings = StaticSettings(CORE, {**CHEAP, "security.argon2_time": 2})
+    secured.system.settings = StaticSettings(core_settings(), {**CHEAP, "security.argon2_time": 2})
     process = secured.another_process()
     process.token()
     after = store.value("SELECT password_hash FROM usr WHERE id = 1")

@@ -19,7 +19,8 @@ from ictcore.domain.contact_csv import COLUMNS
 from ictcore.domain.errors import StoreUnavailable
 from ictcore.domain.user import Actor
 from ictcore.plugins import Registry
-from ictcore.settings import CORE, LoadedSettings
+from ictcore.runtime import core_settings
+from ictcore.settings import LoadedSettings
 from ictcore.store import contact_bulk
 from ictcore.store.database import Store
 from ictcore.store.schema import migrate
@@ -43,7 +44,7 @@ class Api:
     def __init__(self, store: Store, home: Path) -> None:
         self.store = store
         self.home = home
-        self.system = System(store, Registry(), LoadedSettings(CORE), home)
+        self.system = System(store, Registry(), LoadedSettings(core_settings()), home)
         app = create_app(self.system, lambda header, address: ACTORS[header or ""], contact_csv.OPERATIONS)
         self.client = testing.TestClient(app)
 

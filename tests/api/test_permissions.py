@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ictcore.domain.permission import all_names
-from ictcore.settings import CORE
+from ictcore.runtime import core_settings
 from ictcore.testing import StaticSettings
 from ictcore.usecases.bootstrap import Made, bootstrap
 from ictcore.usecases.system import System
@@ -60,7 +60,7 @@ def test_what_an_operator_has_taken_away_does_not_come_back_at_the_next_start(se
 
 @pytest.mark.both_engines
 def test_many_processes_may_start_a_new_system_at_once(system: System) -> None:
-    system.settings = StaticSettings(CORE, CHEAP)
+    system.settings = StaticSettings(core_settings(), CHEAP)
     barrier = threading.Barrier(4)
 
     def start(_: int) -> Made:

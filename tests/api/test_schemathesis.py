@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 from ictcore.api.openapi import document
 from ictcore.api.resources import operations_for
 from ictcore.api.wsgi import create
-from ictcore.settings import CORE
+from ictcore.runtime import core_settings
 from ictcore.store.database import Store
 from ictcore.store.schema import migrate
 from ictcore.testing import StaticSettings
@@ -44,7 +44,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Any:
     registry = fake_registry()
     store = Store(f"sqlite:///{home}/ictcore.db", durable=False)
     migrate(store)
-    system = System(store, registry, StaticSettings(CORE, CHEAP), home)
+    system = System(store, registry, StaticSettings(core_settings(), CHEAP), home)
     bootstrap(system, admin_password=PASSWORD)
     app = create(system)
     client = testing.TestClient(app)

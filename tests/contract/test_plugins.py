@@ -20,8 +20,8 @@ from ictcore.api.wsgi import create
 from ictcore.cli.main import main
 from ictcore.cli.options import Options
 from ictcore.plugins import PluginInfo, PluginManager, Registry
-from ictcore.runtime import Runtime, load_runtime
-from ictcore.settings import CORE, LoadedSettings
+from ictcore.runtime import Runtime, core_settings, load_runtime
+from ictcore.settings import LoadedSettings
 from ictcore.spec import Health, ProviderType, Setting, Settings, StepDone, hookimpl, hookspecs
 from ictcore.store.schema import migrate
 from ictcore.usecases import health
@@ -51,7 +51,7 @@ def managed(*plugins: Any, **options: Any) -> PluginManager:
     manager = PluginManager(found=(), **options)
     for number, item in enumerate(plugins):
         manager.register(item, f"p{number}", distribution=f"dist-{number}", version="1.2")
-    manager.configure(LoadedSettings(manager.declare_settings(CORE)))
+    manager.configure(LoadedSettings(manager.declare_settings(core_settings())))
     return manager
 
 
@@ -246,7 +246,7 @@ def ictcore_register_programs():
 def test_a_broken_plugin_is_quarantined_and_the_others_run(importable: Path, source: str, error: str) -> None:
     found = [entry_point(importable, "bad", source), entry_point(importable, "good", GOOD)]
     manager = PluginManager(found=found)
-    manager.configure(LoadedSettings(manager.declare_settings(CORE)))
+    manager.configure(LoadedSettings(manager.declare_settings(core_settings())))
     bad, good = manager.registry.plugins
     assert (bad.name, bad.state) == ("bad", "quarantined")
     assert error in bad.error
@@ -304,7 +304,7 @@ def test_a_name_that_is_taken_disables_the_later_plugin_only(hooks: Any) -> None
 def test_two_plugins_of_one_name_keep_the_first(importable: Path) -> None:
     found = [entry_point(importable, "good", GOOD), entry_point(importable, "good", GOOD)]
     manager = PluginManager(found=found)
-    manager.configure(LoadedSettings(manager.declare_settings(CORE)))
+    manager.configure(LoadedSettings(manager.declare_settings(core_settings())))
     assert states(manager) == ["loaded", "quarantined"]
     assert list(manager.registry.programs) == ["good"]
 
@@ -340,7 +340,7 @@ def test_trace_tells_every_call(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_nothing_is_needed_from_plugins() -> None:
-    assert managed().registry == Registry(settings={setting.key: setting for setting in CORE})
+    assert managed().registry == Registry(settings={setting.key: setting for setting in core_settings()})
 
 
 def test_importing_the_core_imports_no_plugin() -> None:
