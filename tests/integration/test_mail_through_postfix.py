@@ -105,12 +105,14 @@ def test_mail_in_runs_the_program_of_its_address(system: RunningSystem, postfix:
     mail["Message-ID"], mail["Date"] = "<1@mailbox.test>", "Mon, 05 Jan 2026 10:00:00 +0000"
     mail.set_content("A question")
     mail.add_attachment(b"bytes", maintype="application", subtype="octet-stream", filename="a.bin")
-    with smtplib.SMTP("127.0.0.1", postfix.port) as client:
-        client.send_message(mail)
-        client.send_message(mail)  # the same one again: taken once
+    content = mail.as_bytes()
+    other = content.replace(b"<1@mailbox.test>", b"<2@mailbox.test>")
     listed = f"/programs/{program['program_id']}/transmissions"
-    wait_until(lambda: system.got(listed), 60.0)
-    (transmission,) = system.got(listed)
+    with smtplib.SMTP("127.0.0.1", postfix.port) as client:
+        for sent, each in enumerate((content, content, other), 1):
+            client.sendmail("grace@mailbox.test", ["desk@shop.test"], each)
+            wait_until(lambda: postfix.log().count("status=sent") == sent, 60.0)  # noqa: B023
+    transmission, _ = system.got(listed)  # the one that came again was taken once
     results = system.got(f"/transmissions/{transmission['transmission_id']}/result")
     (template_id,) = [row["data"] for row in results if (row["type"], row["name"]) == ("message", "template")]
     template = system.got(f"/messages/templates/{template_id}")
