@@ -2,43 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from ictcore.domain.errors import NotFound
 from ictcore.domain.user import Actor
-from ictcore.store.table import Found, Page
-from ictcore.usecases.system import System, found, require
+from ictcore.usecases.plain import Plain
+from ictcore.usecases.system import System, require
 
-
-def create(system: System, actor: Actor, values: Mapping[str, Any]) -> int:
-    """Add a contact of the actor's; its id."""
-    require(actor, "contact_create", "contact")
-    return system.rows.contact.insert(values, actor.user_id, system.now())
-
-
-def page(system: System, actor: Actor, wanted: Page) -> Found:
-    """One page of the contacts that the actor sees."""
-    return system.rows.contact.page(wanted, require(actor, "contact_list", "contact"))
-
-
-def get(system: System, actor: Actor, contact_id: int) -> dict[str, Any]:
-    """One contact.
-
-    :raises NotFound: there is none that the actor sees.
-    """
-    return found(system.rows.contact, "contact", contact_id, require(actor, "contact_read", "contact"))
-
-
-def update(system: System, actor: Actor, contact_id: int, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Change the named fields; the contact as it is now.
-
-    :raises NotFound: there is none that the actor sees.
-    """
-    owner = require(actor, "contact_update", "contact")
-    with system.store.transaction():
-        system.rows.contact.update(contact_id, values, owner, system.now())
-        return found(system.rows.contact, "contact", contact_id, owner)
+_plain = Plain("contact")
+create, page, get, update = _plain.create, _plain.page, _plain.get, _plain.update
 
 
 def delete(system: System, actor: Actor, contact_id: int) -> None:

@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from ictcore.domain.errors import Conflict, NotFound
 from ictcore.domain.user import Actor
 from ictcore.store.nouns import MEMBERS
 from ictcore.store.table import Found, Page
-from ictcore.usecases.system import System, found, require
+from ictcore.usecases.plain import Plain
+from ictcore.usecases.system import System, require
 
-
-def create(system: System, actor: Actor, values: Mapping[str, Any]) -> int:
-    """Add a group of the actor's; its id."""
-    require(actor, "group_create", "group")
-    return system.rows.group.insert(values, actor.user_id, system.now())
-
-
-def page(system: System, actor: Actor, wanted: Page) -> Found:
-    """One page of the groups that the actor sees."""
-    return system.rows.group.page(wanted, require(actor, "group_list", "group"))
-
-
-def get(system: System, actor: Actor, group_id: int) -> dict[str, Any]:
-    """One group.
-
-    :raises NotFound: there is none that the actor sees.
-    """
-    return found(system.rows.group, "group", group_id, require(actor, "group_read", "group"))
-
-
-def update(system: System, actor: Actor, group_id: int, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Change the named fields; the group as it is now.
-
-    :raises NotFound: there is none that the actor sees.
-    """
-    owner = require(actor, "group_update", "group")
-    with system.store.transaction():
-        system.rows.group.update(group_id, values, owner, system.now())
-        return found(system.rows.group, "group", group_id, owner)
+_plain = Plain("group")
+create, page, get, update = _plain.create, _plain.page, _plain.get, _plain.update
 
 
 def delete(system: System, actor: Actor, group_id: int) -> None:

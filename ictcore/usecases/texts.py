@@ -7,9 +7,12 @@ from typing import Any
 
 from ictcore.domain.errors import NotFound
 from ictcore.domain.user import Actor
-from ictcore.store.table import Found, Page
+from ictcore.usecases.plain import Plain
 from ictcore.usecases.references import refuse_if_used
 from ictcore.usecases.system import System, found, require
+
+_plain = Plain("text")
+page, get = _plain.page, _plain.get
 
 
 def create(system: System, actor: Actor, values: Mapping[str, Any]) -> int:
@@ -21,19 +24,6 @@ def create(system: System, actor: Actor, values: Mapping[str, Any]) -> int:
 def insert(system: System, owner: int, values: Mapping[str, Any]) -> int:
     """Add a text; its id. No right is checked."""
     return system.rows.text.insert({**values, "length": len(values["data"])}, owner, system.now())
-
-
-def page(system: System, actor: Actor, wanted: Page) -> Found:
-    """One page of the texts that the actor sees."""
-    return system.rows.text.page(wanted, require(actor, "text_list", "text"))
-
-
-def get(system: System, actor: Actor, text_id: int) -> dict[str, Any]:
-    """One text.
-
-    :raises NotFound: there is none that the actor sees.
-    """
-    return found(system.rows.text, "text", text_id, require(actor, "text_read", "text"))
 
 
 def update(system: System, actor: Actor, text_id: int, values: Mapping[str, Any]) -> dict[str, Any]:
