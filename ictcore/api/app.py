@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import falcon
@@ -112,8 +112,3 @@ def _read(request: falcon.Request, largest: int) -> bytes:
     if len(raw) > largest:
         raise InvalidInput(fields={"body": f"must not be larger than {largest} bytes"})
     return raw
-
-
-def forms(operations: Sequence[Operation]) -> set[tuple[str, str]]:
-    """Every ``(method, path)`` of ``operations``."""
-    return {form for operation in operations for form in operation.forms}

@@ -68,7 +68,3 @@ def _optional(kind: Any) -> bool:
 
 class Struct(msgspec.Struct, kw_only=True):
     """Base of request and response types. Unknown members of a request are ignored, as the contract wants."""
-
-
-class Empty(Struct):
-    """No fields."""

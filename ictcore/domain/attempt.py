@@ -42,7 +42,6 @@ UNCERTAIN: Final = "uncertain"
 """It may have gone out and nobody knows. Never sent again by itself; settled by a late event, an operator or time."""
 
 STATES: Final = (QUEUED, CLAIMED, SUBMITTING, SUBMITTED, COMPLETED, FAILED, UNCERTAIN)
-OPEN: Final = frozenset({QUEUED, CLAIMED, SUBMITTING, SUBMITTED, UNCERTAIN})
 FINAL: Final = frozenset({COMPLETED, FAILED})
 IN_FLIGHT: Final = frozenset({CLAIMED, SUBMITTING, SUBMITTED})
 

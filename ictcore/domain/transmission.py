@@ -19,7 +19,6 @@ STATUSES: Final = (PENDING, PROCESSING, COMPLETED, FAILED, INVALID)
 
 OUTBOUND: Final = "outbound"
 INBOUND: Final = "inbound"
-DIRECTIONS: Final = (OUTBOUND, INBOUND)
 
 
 def check_sendable(status: str) -> None:

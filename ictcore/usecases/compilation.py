@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from ictcore.domain.errors import InvalidInput, NotSupported
-from ictcore.domain.plan import Plan
+from ictcore.domain.plan import Plan, check
 from ictcore.spec.program import Compilation, ProgramType
 from ictcore.spec.service import ServiceType
 from ictcore.usecases import attachments
@@ -70,7 +70,8 @@ def compiled(system: System, transmission: Mapping[str, Any], program: Mapping[s
             template_id = rows[field]["template_id"]
             rows[field]["attachments"] = attachments.of_many(system, [template_id], digests=True).get(template_id, [])
     tokens = _tokens(system, transmission, program, contact, account)
-    return Compiled(kind.compile(Compilation(parameters, rows, tokens)), source, destination)
+    plan = check(kind.compile(Compilation(parameters, rows, tokens)))
+    return Compiled(plan, source, destination)
 
 
 def address_of(system: System, service: ServiceType, contact: Mapping[str, Any] | None) -> str:

@@ -5,6 +5,8 @@ import base64
 import msgspec
 import pytest
 
+from ictcore.domain.plan import single
+
 TABLES = ("contact", "text", "template", "template_attachment", "program", "transmission", "spool", "idempotency")
 
 
@@ -209,3 +211,11 @@ def test_a_stored_file_is_given_back_by_its_template(ada):
     template_id = ada.get(f"/programs/{sent['program_id']}")["template_id"]
     assert ada.call("GET", f"/messages/templates/{template_id}/media").content == b"abc"
     assert ada.get(f"/messages/templates/{template_id}")["length"] == 4
+
+
+def test_an_unsound_plan_of_a_plugin_is_never_queued(ada, registry, tables, monkeypatch):
+    monkeypatch.setattr(registry.programs["sendsms"], "compile", lambda compilation: single("fly", {}))
+    before = tables()
+    error = ada.refused(412, "POST", "/send/sms", {"to": "123", "text": "Hello"})
+    assert error["fields"] == {"steps.0.application": "'fly' is not an application"}
+    assert tables() == before

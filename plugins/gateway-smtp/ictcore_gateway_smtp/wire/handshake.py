@@ -58,11 +58,6 @@ class Handshake:
         self._parser = ReplyParser()
         self._expected: deque[Callable[[Reply], None]] = deque([self._on_greeting])
 
-    @property
-    def awaiting(self) -> bool:
-        """Whether an answer of the server is due."""
-        return bool(self._expected)
-
     def feed(self, data: bytes) -> None:
         """Take what the server wrote."""
         try:
